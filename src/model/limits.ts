@@ -1,0 +1,51 @@
+// Numbers that a model may hold, and what is meant where a document says nothing.
+
+import type { Profile } from "./types.ts";
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+export const RANGES = {
+  /** RFC 7348 section 5: 24 bits; 0 is not given to a tenant. */
+  vni: { min: 1, max: 0xffffff },
+  port: { min: 1, max: 65535 },
+  ttl: { min: 1, max: 255 },
+  /** RFC 2474: six bits. */
+  dscp: { min: 0, max: 63 },
+  /** RFC 791: 576 is what every host takes; 65535 is the largest IPv4 packet. */
+  mtuBytes: { min: 576, max: 65535 },
+  vmCapacity: { min: 1024, max: 16_777_216 },
+  /** RFC 5880 section 6.8.1: 32 bits of microseconds, and a multiplier of 8 bits. */
+  bfdIntervalUs: { min: 1000, max: 60_000_000 },
+  bfdMultiplier: { min: 1, max: 255 },
+} as const satisfies Record<string, Range>;
+
+/** Objects of a kind: the packet path names them by 16-bit indexes, of which 0 is the sentinel. */
+export const OBJECTS_MAX = 65535;
+
+/** Equal-cost endpoints of one route (ROUTE_GROUP_MAX of bpf/abi.h). */
+export const VIA_MAX = 31;
+
+/** Length of a name in characters. */
+export const NAME_MAX = 63;
+
+/** Length of an interface name: IFNAMSIZ of linux/if.h without its NUL. */
+export const INTERFACE_NAME_MAX = 15;
+
+export const DEFAULT_VM_CAPACITY = 1_048_576;
+
+/** Profile of an endpoint that names none. */
+export const DEFAULT_PROFILE_NAME = "default";
+
+/** The profile "default" where a document defines none, and the fields that a profile leaves out. */
+export const DEFAULT_PROFILE: Profile = Object.freeze({
+  encapsulation: "vxlan",
+  port: 4789,
+  ttl: 64,
+  dscp: "copy",
+  ecn: "normal",
+  dontFragment: true,
+  entropy: "l4",
+});
