@@ -118,7 +118,8 @@ enum drop_reason {
 	DROP_UNSUPPORTED_INNER,   /* inner packet is not IPv4 */
 	DROP_TO_CIRCUIT_ADDRESS,  /* for a circuit's own address, and nothing that it answers */
 	DROP_PEER_UNRESOLVED,     /* the circuit peer's MAC is unknown: it was asked for */
-	DROP_SPLIT_HORIZON,       /* would go back to where it came from */
+	DROP_SPLIT_HORIZON,       /* would go back to where it came from, or from gateway to gateway */
+	DROP_CONGESTION,          /* outer CE over an inner packet that is not ECN-capable (RFC 6040 4.2) */
 	DROP_REASON_COUNT,
 };
 
@@ -323,13 +324,22 @@ struct route4 {
 
 /* ---- counters, per CPU ------------------------------------------------------------------------------- */
 
-/* received = passed + forwarded + answered + dropped */
+/* received = passed + forwarded + answered + dropped. The last two count frames of our own that
+ * left in the place of a dropped one. */
 struct packet_counters {
 	__u64 received;
 	__u64 passed;
 	__u64 forwarded;
-	__u64 answered; /* ARP, echo and ICMP errors that left instead of the packet */
+	__u64 answered; /* ARP and echo requests that left as replies */
 	__u64 dropped;
+	__u64 icmp_errors;
+	__u64 arp_requests;
+};
+
+/* Token bucket for packets of our own, per CPU and hashed source. */
+struct reply_limit {
+	__u64 last; /* CLOCK_MONOTONIC ns of the last refill */
+	__u64 tokens;
 };
 
 struct drop_counter {

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* packet.h - what the steps of the pipeline tell each other about one packet. */
+#ifndef UNUM_PACKET_H
+#define UNUM_PACKET_H
+
+#include <stddef.h>
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include "abi.h"
+
+#define ETHERNET_BYTES 14
+#define IPV4_BYTES 20
+#define ICMP_BYTES 8
+#define UDP_BYTES 8
+#define VXLAN_BYTES 8
+
+/* From the start of the outer frame to the inner Ethernet header. */
+#define OUTER_BYTES (ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + VXLAN_BYTES)
+/* From the outer to the inner IPv4 header: what encapsulation takes from the path MTU. */
+#define TUNNEL_OVERHEAD_BYTES (IPV4_BYTES + UDP_BYTES + VXLAN_BYTES + ETHERNET_BYTES)
+
+/* A VNI as the first half of a key: three bytes in network order, then enum slot_flags. */
+union vni_key {
+	struct {
+		__u8 vni[3];
+		__u8 flags;
+	};
+	__u32 word;
+};
+
+struct packet {
+	__u32 ingress;	      /* ifindex of the port it came in on */
+	__u32 received_bytes; /* frame as it came in */
+	__u32 frame_bytes;    /* as it is now */
+	__u32 ethernet;	      /* offset of the Ethernet header next to the inner packet: 0 or OUTER_BYTES */
+
+	/* where it belongs */
+	union vni_key vni;
+	__u16 tenant;
+	__u16 circuit; /* that it came from; 0: from a tunnel */
+	__u16 from;    /* endpoint that it came from; 0: from a circuit */
+	bool from_gateway;
+	bool originated; /* made here: its TTL is not ours to lower */
+	__be32 router_address; /* ours, for answers to its sender; 0: none */
+
+	/* the inner packet */
+	__be32 source;
+	__be32 destination;
+	__u16 length; /* IPv4 total length */
+	__u16 header_bytes;
+	__be16 fragment; /* flags and offset as they stand in the header */
+	__u8 tos; /* as it will leave: decapsulation may have marked it */
+	__u8 ttl;
+	__u8 protocol;
+	__u8 sender_mac[ETH_ALEN];
+	__u8 port_mac[ETH_ALEN]; /* ours, for answers to its sender */
+	__u64 hash; /* of the flow */
+
+	/* where it goes */
+	__u16 to; /* endpoint */
+	__u16 to_circuit;
+	__u8 mac[ETH_ALEN]; /* inner destination, when it is a VM's */
+	bool has_mac;
+};
+
+/* The offset as the verifier can follow it: what is read back from the stack has no bounds. */
+static __always_inline __u32 inner_ethernet(const struct packet *packet)
+{
+	return packet->ethernet & 0x3f;
+}
+
+/*
+ * How a step ends: 0 goes on with the next one; anything else is the end of the packet, namely an
+ * XDP action in the low byte, the drop reason above it and whether a reply took the packet's place.
+ */
+typedef __u32 outcome;
+
+#define OUTCOME_CONTINUE 0
+#define OUTCOME_PASS XDP_PASS
+#define OUTCOME_DROP(reason) (XDP_DROP | (__u32)(reason) << 8)
+#define OUTCOME_ANSWERED 0x10000
+
+static __always_inline __u32 outcome_action(outcome end)
+{
+	return end & 0xff;
+}
+
+static __always_inline __u32 outcome_reason(outcome end)
+{
+	return (end >> 8) & 0xff;
+}
+
+#endif
