@@ -46,7 +46,7 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 		return OUTCOME_PASS;
 	packet->router_address = record->address;
 	if (ethernet->h_proto == bpf_htons(ETH_P_ARP))
-		return respond_arp(ctx, packet, record);
+		return respond_arp(ctx, packet);
 
 	if (!mac_equal(ethernet->h_dest, record->mac))
 		return OUTCOME_PASS;

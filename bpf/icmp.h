@@ -27,16 +27,15 @@ struct icmp_header {
 
 enum icmp_type {
 	ICMP_ECHO_REPLY = 0,
-	ICMP_UNREACHABLE = 3,
 	ICMP_ECHO_REQUEST = 8,
-	ICMP_TIME_EXCEEDED = 11,
 	ICMP_TIMESTAMP = 13,
 	ICMP_TIMESTAMP_REPLY = 14,
 };
 
-enum icmp_code {
-	ICMP_CODE_TTL = 0,
-	ICMP_CODE_FRAGMENTATION_NEEDED = 4,
+/* Type and code of the errors that a router of ours sends. */
+enum icmp_error_kind {
+	ICMP_FRAGMENTATION_NEEDED = 3 << 8 | 4,
+	ICMP_TTL_EXPIRED = 11 << 8 | 0,
 };
 
 #define ICMP_QUOTE_MAX (576 - IPV4_BYTES - ICMP_BYTES)
@@ -124,33 +123,33 @@ static __always_inline __u64 sum_to_end(struct xdp_md *ctx, __u32 offset)
 
 /*
  * Turns the packet into an ICMP error about it, as a frame [Ethernet][IPv4][ICMP][quote] to its
- * sender, and makes packet describe that. 0: it may not be told, or there is no room; nothing
- * that matters to a dropped packet has changed. A global function: the verifier looks at it once.
+ * sender, and makes packet describe that. False: it may not be told, or there is no room; nothing
+ * that matters to a dropped packet has changed.
  */
-__noinline int icmp_error(struct xdp_md *ctx, struct packet *packet, __u8 type, __u8 code,
-			  __u16 mtu)
+static __always_inline bool icmp_error(struct xdp_md *ctx, struct packet *packet,
+				       __u16 type_and_code, __u16 mtu)
 {
 	__u32 quote, wanted;
 	struct cursor cursor;
 	struct icmp_header *icmp;
 	void *frame;
 
-	if (!packet || !may_be_told(ctx, packet))
-		return 0;
+	if (!may_be_told(ctx, packet))
+		return false;
 	quote = packet->length;
 	if (quote > ICMP_QUOTE_MAX)
 		quote = ICMP_QUOTE_MAX;
 	wanted = packet->ethernet + ETHERNET_BYTES + quote;
 	if (packet->frame_bytes > wanted &&
 	    bpf_xdp_adjust_tail(ctx, (int)(wanted - packet->frame_bytes)))
-		return 0;
+		return false;
 	if (bpf_xdp_adjust_head(ctx, (int)packet->ethernet - IPV4_BYTES - ICMP_BYTES))
-		return 0;
+		return false;
 
 	cursor = cursor_at(ctx, 0);
 	frame = cursor_take(&cursor, ETHERNET_BYTES + IPV4_BYTES + ICMP_BYTES);
 	if (!frame)
-		return 0;
+		return false;
 	packet->ethernet = 0;
 	packet->length = IPV4_BYTES + ICMP_BYTES + quote;
 	packet->frame_bytes = ETHERNET_BYTES + packet->length;
@@ -166,13 +165,13 @@ __noinline int icmp_error(struct xdp_md *ctx, struct packet *packet, __u8 type, 
 		   packet->length, packet->tos, REPLY_TTL, false, bpf_get_prandom_u32());
 	icmp = frame + ETHERNET_BYTES + IPV4_BYTES;
 	*icmp = (struct icmp_header){
-		.type = type,
-		.code = code,
+		.type = type_and_code >> 8,
+		.code = type_and_code & 0xff,
 		.mtu = bpf_htons(mtu),
 	};
 	icmp->checksum = ~checksum_fold(sum_to_end(ctx, ETHERNET_BYTES + IPV4_BYTES));
 	count_own(false);
-	return 1;
+	return true;
 }
 
 #endif

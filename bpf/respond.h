@@ -81,17 +81,22 @@ static __always_inline void learn_peer(__u32 circuit, const __u8 *mac)
 		*(volatile __u64 *)word = learned.word;
 }
 
-static __always_inline outcome respond_arp(struct xdp_md *ctx, struct packet *packet,
-					   const struct circuit_record *record)
+__noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
 {
+	const struct circuit_record *record;
 	__u8 asker_mac[ETH_ALEN];
 	struct cursor cursor = cursor_at(ctx, 0);
 	struct arp_frame *frame = cursor_take(&cursor, sizeof(*frame));
 	const struct arp_ipv4 *arp;
+	struct circuit circuit;
 	__be32 asker;
 
-	if (!frame)
+	if (!frame || !packet)
 		return OUTCOME_DROP(DROP_MALFORMED);
+	circuit = circuit_get(packet->circuit);
+	record = circuit_record_get(circuit.record);
+	if (!record)
+		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	arp = &frame->arp;
 	if (arp->hardware != bpf_htons(ARP_HARDWARE_ETHERNET) || arp->protocol != bpf_htons(ETH_P_IP) ||
 	    arp->hardware_bytes != ETH_ALEN || arp->protocol_bytes != 4)
@@ -101,8 +106,7 @@ static __always_inline outcome respond_arp(struct xdp_md *ctx, struct packet *pa
 
 	__builtin_memcpy(asker_mac, arp->sender_mac, ETH_ALEN);
 	asker = arp_address(arp->sender);
-	if (asker == record->peer &&
-	    !(circuit_get(packet->circuit).flags & CIRCUIT_PEER_STATIC))
+	if (asker == record->peer && !(circuit.flags & CIRCUIT_PEER_STATIC))
 		learn_peer(packet->circuit, asker_mac);
 	if (arp->operation != bpf_htons(ARP_REQUEST) ||
 	    arp_address(arp->target) != record->address)
@@ -173,12 +177,15 @@ static __always_inline outcome echo_in_place(struct xdp_md *ctx, struct packet *
 }
 
 /* To a circuit's own address, from that circuit. */
-static __always_inline outcome respond_echo(struct xdp_md *ctx, struct packet *packet)
+__noinline outcome respond_echo(struct xdp_md *ctx, struct packet *packet)
 {
-	outcome end = echo_in_place(ctx, packet);
 	struct cursor cursor = cursor_at(ctx, 0);
 	struct ethhdr *ethernet = cursor_take(&cursor, sizeof(*ethernet));
+	outcome end;
 
+	if (!packet)
+		return OUTCOME_DROP(DROP_INVALID_ENTRY);
+	end = echo_in_place(ctx, packet);
 	if (end)
 		return end;
 	if (!ethernet)

@@ -31,37 +31,55 @@ static __always_inline __u32 select_refusal(const struct packet *packet, __u32 i
 	return DROP_NONE;
 }
 
+/* What a walk over a route group looks for, and what it found. */
+struct group_walk {
+	struct packet packet; /* only where it came from */
+	__u32 group;
+	__u32 start;
+	__u32 endpoint;
+	__u32 refusal;
+};
+
+static long group_step(__u32 step, void *context)
+{
+	struct group_walk *walk = context;
+	const struct route_group *group = bpf_map_lookup_elem(&route_groups, &walk->group);
+	const struct tunnel *tunnel;
+	__u32 at = walk->start + step;
+
+	if (!group)
+		return 1;
+	if (at >= group->count)
+		at -= group->count;
+	if (at >= ROUTE_GROUP_MAX)
+		return 1;
+	walk->endpoint = group->endpoints[at];
+	walk->refusal = select_refusal(&walk->packet, walk->endpoint, &tunnel);
+	return !walk->refusal;
+}
+
 /*
  * The next usable member of a route group, tried from a place of the flow's own on. Returns the
- * endpoint, or its refusal shifted by 16. A global function: the verifier looks at it once.
+ * endpoint, or its refusal shifted by 16.
  */
 __noinline __u32 select_next(__u32 group_index, __u64 hash, __u16 from, __u8 from_gateway)
 {
 	const struct route_group *group = bpf_map_lookup_elem(&route_groups, &group_index);
-	struct packet packet = {.from = from, .from_gateway = from_gateway};
-	__u32 refusal = DROP_INVALID_ENTRY, count, at;
-	const struct tunnel *tunnel;
+	struct group_walk walk = {
+		.packet = {.from = from, .from_gateway = from_gateway},
+		.group = group_index,
+		.refusal = DROP_INVALID_ENTRY,
+	};
+	__u32 count;
 
 	if (!group)
 		return DROP_INVALID_ENTRY << 16;
 	count = group->count;
 	if (!count || count > ROUTE_GROUP_MAX)
 		return DROP_INVALID_ENTRY << 16;
-	at = ((hash & 0xffffffff) * count) >> 32;
-
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < ROUTE_GROUP_MAX; i++) {
-		__u16 endpoint;
-
-		if (i >= count || at >= ROUTE_GROUP_MAX)
-			break;
-		endpoint = group->endpoints[at];
-		refusal = select_refusal(&packet, endpoint, &tunnel);
-		if (!refusal)
-			return endpoint;
-		at = at + 1 == count ? 0 : at + 1;
-	}
-	return refusal << 16;
+	walk.start = ((hash & 0xffffffff) * count) >> 32;
+	bpf_loop(count, group_step, &walk, 0);
+	return walk.refusal ? walk.refusal << 16 : walk.endpoint & 0xffff;
 }
 
 /*

@@ -47,12 +47,12 @@ __noinline outcome send_back(struct xdp_md *ctx, struct packet *packet)
 }
 
 /* Drops for reason and tells the sender. The action is that of the answer, if there is one. */
-static __always_inline outcome refuse(struct xdp_md *ctx, struct packet *packet, __u32 reason,
-				      __u8 type, __u8 code, __u16 mtu)
+__noinline outcome refuse(struct xdp_md *ctx, struct packet *packet, __u8 reason,
+			  __u16 type_and_code, __u16 mtu)
 {
 	outcome end = XDP_TX;
 
-	if (!icmp_error(ctx, packet, type, code, mtu))
+	if (!packet || !icmp_error(ctx, packet, type_and_code, mtu))
 		return OUTCOME_DROP(reason);
 	if (packet->from)
 		end = send_back(ctx, packet);
@@ -63,8 +63,7 @@ static __always_inline outcome refuse_size(struct xdp_md *ctx, struct packet *pa
 {
 	if (!(packet->fragment & bpf_htons(IPV4_DONT_FRAGMENT)))
 		return OUTCOME_DROP(DROP_NEEDS_FRAGMENTATION);
-	return refuse(ctx, packet, DROP_TOO_BIG, ICMP_UNREACHABLE,
-		      ICMP_CODE_FRAGMENTATION_NEEDED, mtu);
+	return refuse(ctx, packet, DROP_TOO_BIG, ICMP_FRAGMENTATION_NEEDED, mtu);
 }
 
 static __always_inline outcome forward_to_endpoint(struct xdp_md *ctx, struct packet *packet,
@@ -76,17 +75,19 @@ static __always_inline outcome forward_to_endpoint(struct xdp_md *ctx, struct pa
 	if (!(profile.flags & PROFILE_VALID) || profile.encapsulation != ENCAPSULATION_VXLAN)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	if (packet->ttl <= 1)
-		return refuse(ctx, packet, DROP_TTL_EXPIRED, ICMP_TIME_EXCEEDED, ICMP_CODE_TTL, 0);
+		return refuse(ctx, packet, DROP_TTL_EXPIRED, ICMP_TTL_EXPIRED, 0);
 	if (packet->length > mtu)
 		return refuse_size(ctx, packet, mtu);
 	return encapsulate(ctx, packet, tunnel, profile);
 }
 
 /* A circuit's own address, reached from elsewhere: echo is answered the way it came. */
-static __always_inline outcome answer_for_circuit(struct xdp_md *ctx, struct packet *packet)
+__noinline outcome answer_for_circuit(struct xdp_md *ctx, struct packet *packet)
 {
 	outcome end;
 
+	if (!packet)
+		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	if (!packet->from)
 		return respond_echo(ctx, packet);
 	end = echo_in_place(ctx, packet);
@@ -116,7 +117,7 @@ static __always_inline outcome forward_to_circuit(struct xdp_md *ctx, struct pac
 	if (is_directed_broadcast(packet->destination, record))
 		return OUTCOME_DROP(DROP_MARTIAN_ADDRESS);
 	if (packet->ttl <= 1)
-		return refuse(ctx, packet, DROP_TTL_EXPIRED, ICMP_TIME_EXCEEDED, ICMP_CODE_TTL, 0);
+		return refuse(ctx, packet, DROP_TTL_EXPIRED, ICMP_TTL_EXPIRED, 0);
 	if (packet->length > record->mtu)
 		return refuse_size(ctx, packet, record->mtu);
 	if (!peer_mac(packet, circuit, record, mac))
