@@ -1,0 +1,34 @@
+// A model together with what this machine adds to it: the interfaces it has, and how it reaches each endpoint.
+
+import type { Mac } from "../address/index.ts";
+import type { Model } from "../model/index.ts";
+
+/** An interface of this machine. */
+export interface Interface {
+  readonly ifindex: number;
+  readonly mac: Mac;
+  readonly mtuBytes: number;
+}
+
+/** Where outer frames to an endpoint go. */
+export interface NextHop {
+  readonly ifindex: number;
+  /** Of the egress interface. */
+  readonly sourceMac: Mac;
+  /** Of the underlay neighbour. */
+  readonly nextHopMac: Mac;
+  /** Largest outer packet of the egress interface or the route. */
+  readonly mtuBytes: number;
+}
+
+/** An endpoint's liveness. Unknown: nobody watches it, and it is used. */
+export type EndpointState = "unknown" | "up" | "stale" | "admin_down";
+
+export interface State {
+  readonly model: Model;
+  /** By name; those that the model's circuits name are in it. */
+  readonly interfaces: ReadonlyMap<string, Interface>;
+  /** By endpoint name; absent while the neighbour is not resolved. */
+  readonly nextHops: ReadonlyMap<string, NextHop>;
+}
+

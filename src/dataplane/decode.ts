@@ -1,0 +1,284 @@
+// Rows → state: what the maps hold, in domain words. The inverse of compile.ts. A row that contradicts another (a writer was
+// killed, or somebody else wrote) is left out and named as a problem; the next apply mends it.
+
+import type { Ipv4Prefix } from "../address/index.ts";
+import { interfaceAddressOf, ipv4FromNumber, macFromBytes, prefixOf } from "../address/index.ts";
+import type { EndpointState, Interface, NextHop, State } from "../control/state.ts";
+import type { Circuit, Edge, Gateway, PortConfig, Profile, Route, Server, SourceCheck, Tenant, Vm } from "../model/index.ts";
+import { DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "../model/index.ts";
+import type { Indexes } from "./indexes.ts";
+import type { Layout } from "./layout.ts";
+import type { Rows } from "./rows.ts";
+import { fromHex } from "./rows.ts";
+
+const SLOT_BYTES = 16;
+
+export interface DecodeInput {
+  readonly rows: Rows;
+  /** Slots of the VM table. */
+  readonly vms: Uint8Array;
+  readonly vmCapacity: number;
+  /** Attached ports, which no map knows of. */
+  readonly ports: readonly PortConfig[];
+}
+
+export interface Decoded {
+  readonly state: State;
+  readonly indexes: Indexes;
+  readonly endpointStates: ReadonlyMap<string, EndpointState>;
+  /** One line for each row that makes no sense. */
+  readonly problems: readonly string[];
+}
+
+type Field = Record<string, unknown>;
+
+function vniNumber(bytes: Uint8Array): number {
+  return ((bytes[0] as number) << 16) | ((bytes[1] as number) << 8) | (bytes[2] as number);
+}
+
+interface TenantUnderWay {
+  readonly vni: number;
+  readonly sourceCheck: SourceCheck;
+  readonly servers: string[];
+  readonly circuits: Map<string, Circuit>;
+  readonly routes: Map<Ipv4Prefix, Route>;
+  readonly vms: Map<string, Vm>;
+}
+
+class Decoder {
+  readonly #layout: Layout;
+  readonly #input: DecodeInput;
+  readonly problems: string[] = [];
+  readonly #names = { profile: new Map<number, string>(), endpoint: new Map<number, string>(), tenant: new Map<number, string>(), circuit: new Map<number, string>(), port: new Map<number, string>() };
+  readonly profiles = new Map<string, Profile>();
+  readonly servers = new Map<string, Server>();
+  readonly gateways = new Map<string, Gateway>();
+  readonly tenants = new Map<string, TenantUnderWay>();
+  readonly #tenantByVni = new Map<number, TenantUnderWay>();
+  readonly nextHops = new Map<string, NextHop>();
+  readonly interfaces = new Map<string, Interface>();
+  readonly endpointStates = new Map<string, EndpointState>();
+
+  constructor(layout: Layout, input: DecodeInput) {
+    this.#layout = layout;
+    this.#input = input;
+  }
+
+  indexes(): Indexes {
+    const invert = (names: Map<number, string>) => new Map([...names].map(([index, name]) => [name, index] as const));
+    return {
+      profile: invert(this.#names.profile),
+      endpoint: invert(this.#names.endpoint),
+      tenant: invert(this.#names.tenant),
+      circuit: invert(this.#names.circuit),
+    };
+  }
+
+  readNames(): void {
+    const kinds = this.#layout.names("object_kind", "OBJECT_KIND_");
+    for (const [key, name] of this.#input.rows.names) {
+      const { kind, index } = this.#layout.decode("name_key", fromHex(key)) as Field as { kind: number; index: number };
+      const room = this.#names[kinds.get(kind) as keyof typeof this.#names];
+      if (room === undefined) this.problems.push(`names: ${JSON.stringify(name)} is of kind ${kind}, which does not exist`);
+      else room.set(index, name);
+    }
+  }
+
+  #name(kind: keyof typeof this.#names, index: number, user: string): string | undefined {
+    const name = this.#names[kind].get(index);
+    if (name === undefined) this.problems.push(`${user}: ${kind} ${index} has no name`);
+    return name;
+  }
+
+  #fields(struct: Parameters<Layout["decode"]>[0], bytes: Uint8Array): Field {
+    return this.#layout.decode(struct, bytes) as Field;
+  }
+
+  readProfiles(): void {
+    const has = (flags: number, name: string): boolean => (flags & this.#layout.number("profile_flags", name)) !== 0;
+    for (const [index, bytes] of this.#input.rows.profiles) {
+      const name = this.#name("profile", index, `profiles[${index}]`);
+      if (name === undefined) continue;
+      const row = this.#fields("profile", bytes) as Record<"port" | "ttl" | "dscp" | "flags" | "mtu", number>;
+      const detail = this.#input.rows.profileDetails.get(index);
+      const bfd = detail && (this.#fields("profile_detail", detail) as Record<string, number>);
+      this.profiles.set(name, {
+        encapsulation: "vxlan",
+        port: row.port,
+        ttl: row.ttl,
+        dscp: row.dscp === this.#layout.number("profile_dscp", "PROFILE_DSCP_COPY") ? "copy" : row.dscp,
+        ecn: has(row.flags, "PROFILE_ECN_COMPATIBILITY") ? "compatibility" : "normal",
+        dontFragment: has(row.flags, "PROFILE_DONT_FRAGMENT"),
+        entropy: has(row.flags, "PROFILE_ENTROPY_L3") ? "l3" : "l4",
+        ...(row.mtu === 0 ? {} : { mtuBytes: row.mtu }),
+        ...(bfd === undefined ? {} : { bfd: { intervalUs: bfd.bfd_interval_us as number, multiplier: bfd.bfd_multiplier as number } }),
+      });
+    }
+    if (!this.profiles.has(DEFAULT_PROFILE_NAME)) this.profiles.set(DEFAULT_PROFILE_NAME, DEFAULT_PROFILE);
+  }
+
+  readEndpoints(): void {
+    const kinds = this.#layout.names("endpoint_kind", "ENDPOINT_KIND_");
+    const states = this.#layout.names("endpoint_state", "ENDPOINT_STATE_");
+    for (const [index, { word, record }] of this.#input.rows.endpoints) {
+      const where = `endpoints[${index}]`;
+      const name = this.#name("endpoint", index, where);
+      const entry = this.#fields("endpoint", word) as Record<"standby" | "state" | "kind", number>;
+      const tunnel = this.#fields("tunnel", record);
+      const profile = this.#name("profile", tunnel.profile as number, where);
+      if (name === undefined || profile === undefined) continue;
+      const common = {
+        address: ipv4FromNumber((tunnel.remote as number[])[0] as number),
+        profile,
+        mac: macFromBytes(tunnel.overlay_mac as Uint8Array),
+      };
+      if (kinds.get(entry.kind) === "gateway") this.gateways.set(name, common);
+      else {
+        const standby = entry.standby === 0 ? undefined : this.#name("endpoint", entry.standby, where);
+        this.servers.set(name, { ...common, ...(standby === undefined ? {} : { standby }) });
+      }
+      this.endpointStates.set(name, states.get(entry.state) as EndpointState);
+      if (tunnel.resolved !== 0) {
+        this.nextHops.set(name, {
+          ifindex: tunnel.ifindex as number,
+          sourceMac: macFromBytes(tunnel.source_mac as Uint8Array),
+          nextHopMac: macFromBytes(tunnel.next_hop_mac as Uint8Array),
+          mtuBytes: tunnel.mtu as number,
+        });
+      }
+    }
+  }
+
+  readTenants(): void {
+    const checks = this.#layout.names("source_check", "SOURCE_CHECK_");
+    for (const [index, bytes] of this.#input.rows.tenants) {
+      const name = this.#name("tenant", index, `tenants[${index}]`);
+      if (name === undefined) continue;
+      const row = this.#fields("tenant", bytes);
+      const tenant: TenantUnderWay = {
+        vni: vniNumber(row.vni as Uint8Array),
+        sourceCheck: checks.get(row.source_check as number) as SourceCheck,
+        servers: [],
+        circuits: new Map(),
+        routes: new Map(),
+        vms: new Map(),
+      };
+      this.tenants.set(name, tenant);
+      this.#tenantByVni.set(tenant.vni, tenant);
+    }
+    this.#readMembers();
+    this.#readCircuits();
+    this.#readRoutes();
+    this.#readVms();
+  }
+
+  #tenant(vni: Uint8Array, user: string): TenantUnderWay | undefined {
+    const tenant = this.#tenantByVni.get(vniNumber(vni));
+    if (tenant === undefined) this.problems.push(`${user}: VNI ${vniNumber(vni)} is no tenant's`);
+    return tenant;
+  }
+
+  #readMembers(): void {
+    const listed = this.#layout.number("member_flags", "MEMBER_LISTED");
+    const slot = new Uint8Array(SLOT_BYTES);
+    const view = new DataView(slot.buffer);
+    for (const [key, value] of this.#input.rows.members) {
+      view.setBigUint64(0, key, true);
+      view.setBigUint64(8, value, true);
+      const row = this.#fields("member_slot", slot);
+      const endpoint = this.#name("endpoint", row.endpoint as number, "members");
+      const tenant = this.#tenant(row.vni as Uint8Array, "members");
+      if (tenant && endpoint !== undefined && (row.member_flags as number) & listed) tenant.servers.push(endpoint);
+    }
+    for (const tenant of this.tenants.values()) tenant.servers.sort();
+  }
+
+  #readCircuits(): void {
+    const isStatic = this.#layout.number("circuit_flags", "CIRCUIT_PEER_STATIC");
+    for (const [index, { word, record }] of this.#input.rows.circuits) {
+      const where = `circuits[${index}]`;
+      const row = this.#fields("circuit_record", record);
+      const name = this.#name("circuit", index, where);
+      const tenant = this.#tenant(row.vni as Uint8Array, where);
+      if (name === undefined || tenant === undefined) continue;
+      const ifindex = row.ifindex as number;
+      const interfaceName = this.#names.port.get(ifindex) ?? `if${ifindex}`;
+      const { flags } = this.#fields("circuit", word) as { flags: number };
+      tenant.circuits.set(name.slice(name.indexOf("/") + 1), {
+        interface: interfaceName,
+        address: interfaceAddressOf(ipv4FromNumber(row.address as number), row.prefix_length as number),
+        peer: ipv4FromNumber(row.peer as number),
+        ...(flags & isStatic ? { peerMac: macFromBytes(row.peer_mac as Uint8Array) } : {}),
+      });
+      const mac = macFromBytes(row.mac as Uint8Array);
+      this.interfaces.set(interfaceName, { ifindex, mac, mtuBytes: row.mtu as number });
+    }
+  }
+
+  #readRoutes(): void {
+    const kinds = this.#layout.names("route_kind", "ROUTE_KIND_");
+    for (const [keyText, value] of this.#input.rows.routes) {
+      const key = this.#fields("route4_key", fromHex(keyText));
+      const row = this.#fields("route4", value) as Record<"kind" | "target", number>;
+      const prefix = prefixOf(ipv4FromNumber(key.address as number), (key.prefix_length as number) - 32);
+      const where = `routes4 ${prefix}`;
+      const tenant = this.#tenant(key.vni as Uint8Array, where);
+      if (tenant === undefined) continue;
+      if (kinds.get(row.kind) === "circuit") {
+        const name = this.#name("circuit", row.target, where);
+        if (name !== undefined) tenant.routes.set(prefix, { kind: "circuit", circuit: name.slice(name.indexOf("/") + 1) });
+        continue;
+      }
+      const group = this.#input.rows.groups.get(row.target);
+      if (group === undefined) {
+        this.problems.push(`${where}: route group ${row.target} is empty`);
+        continue;
+      }
+      const { count, endpoints } = this.#fields("route_group", group) as { count: number; endpoints: number[] };
+      const via = endpoints.slice(0, count).map((index) => this.#name("endpoint", index, where));
+      if (!via.includes(undefined)) tenant.routes.set(prefix, { kind: "endpoints", via: (via as string[]).sort() });
+    }
+  }
+
+  #readVms(): void {
+    const codec = this.#layout.codec("vm4_slot");
+    const { vms } = this.#input;
+    for (let at = 0; at < vms.length; at += SLOT_BYTES) {
+      const row = codec.decode(vms, at) as Field;
+      const address = ipv4FromNumber(row.address as number);
+      const tenant = this.#tenant(row.vni as Uint8Array, `vms4 ${address}`);
+      const server = this.#name("endpoint", row.endpoint as number, `vms4 ${address}`);
+      if (tenant && server !== undefined) tenant.vms.set(address, { server, mac: macFromBytes(row.mac as Uint8Array) });
+    }
+  }
+
+  edge(): Edge | undefined {
+    const row = this.#fields("edge", this.#input.rows.edge);
+    if (row.valid === 0) return undefined;
+    return {
+      address: ipv4FromNumber(row.address as number),
+      mac: macFromBytes(row.mac as Uint8Array),
+      interfaces: this.#input.ports,
+      vmCapacity: this.#input.vmCapacity,
+    };
+  }
+}
+
+/** Undefined while nothing has been applied: there are tables, and no edge yet. */
+export function decodeRows(layout: Layout, input: DecodeInput): Decoded | undefined {
+  const decoder = new Decoder(layout, input);
+  const edge = decoder.edge();
+  decoder.readNames();
+  decoder.readProfiles();
+  decoder.readEndpoints();
+  decoder.readTenants();
+  if (edge === undefined) return undefined;
+  const { profiles, servers, gateways, interfaces, nextHops, endpointStates, problems } = decoder;
+  const tenants = decoder.tenants as ReadonlyMap<string, Tenant>;
+  return {
+    state: { model: { edge, profiles, servers, gateways, tenants }, interfaces, nextHops },
+    indexes: decoder.indexes(),
+    endpointStates,
+    problems,
+  };
+}

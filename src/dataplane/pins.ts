@@ -1,0 +1,155 @@
+// The pin directory: where it is, whether it is safe to use, and what the files in it are called.
+
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { isBpffs, mountBpffs } from "../bpf/system.ts";
+import { causeText, UnumError } from "../errors.ts";
+
+export const DEFAULT_PIN_DIRECTORY = "/sys/fs/bpf/unum";
+
+/** Roles of the three programs, which are also the names of their pins. */
+export const PROGRAM_ROLES = ["access", "underlay", "both"] as const;
+
+function isMissing(thrown: unknown): boolean {
+  return (thrown as NodeJS.ErrnoException).code === "ENOENT";
+}
+
+function unsafe(path: string, cause: string, remedy: string): UnumError {
+  return new UnumError("PIN_DIRECTORY", `use ${path}: ${cause}`, { remedy });
+}
+
+/** Pins of one edge. bpffs is often writable by anyone, so the directory itself must be ours alone. */
+export class PinDirectory {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  get maps(): string {
+    return join(this.path, "maps");
+  }
+  get programs(): string {
+    return join(this.path, "programs");
+  }
+  get links(): string {
+    return join(this.path, "links");
+  }
+
+  map(name: string): string {
+    return join(this.maps, name);
+  }
+  program(role: string): string {
+    return join(this.programs, role);
+  }
+
+  /** bpffs refuses dots in names, interfaces have them: anything but letters, digits, - and _ becomes ~ and its code. */
+  link(interfaceName: string): string {
+    const escaped = interfaceName.replace(
+      /[^A-Za-z0-9_-]/g,
+      (character) => `~${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
+    return join(this.links, escaped);
+  }
+
+  /** Interfaces that have a pinned link, sorted. */
+  linkedInterfaces(): string[] {
+    return this.#list(this.links)
+      .map((name) => name.replace(/~([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16))))
+      .sort();
+  }
+
+  pinnedMaps(): string[] {
+    return this.#list(this.maps).sort();
+  }
+
+  exists(): boolean {
+    try {
+      lstatSync(this.path);
+      return true;
+    } catch (thrown) {
+      if (isMissing(thrown)) return false;
+      throw unsafe(this.path, causeText(thrown), "name another one with --pin-dir");
+    }
+  }
+
+  /**
+   * Throws unless the directory is a real one, on bpffs, owned by this user and closed to others.
+   * @throws UnumError PIN_DIRECTORY
+   */
+  requireSafe(): void {
+    const status = lstatSync(this.path);
+    if (!status.isDirectory()) {
+      throw unsafe(this.path, "it is not a directory", "remove it, or name another one with --pin-dir");
+    }
+    if (status.uid !== process.geteuid?.()) {
+      throw unsafe(
+        this.path,
+        `it belongs to user ${status.uid}, not to user ${process.geteuid?.()}`,
+        "run as that user, or name another directory with --pin-dir",
+      );
+    }
+    if ((status.mode & 0o077) !== 0) {
+      const mode = (status.mode & 0o777).toString(8);
+      throw unsafe(this.path, `its mode is 0${mode}, so that other users may change what packets see`, `chmod 700 ${this.path}`);
+    }
+    if (!isBpffs(this.path)) {
+      throw unsafe(this.path, "it is not on a BPF file system", "mount -t bpf bpf /sys/fs/bpf, or name a directory on one with --pin-dir");
+    }
+  }
+
+  /** Makes the directory and its rooms, mounting bpffs when nothing is mounted at its usual place. */
+  create(): void {
+    const parent = dirname(this.path);
+    if (parent === "/sys/fs/bpf" && !isBpffs(parent)) mountBpffs(parent);
+    for (const path of [this.path, this.maps, this.programs, this.links]) {
+      try {
+        mkdirSync(path, { mode: 0o700 });
+      } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code === "EEXIST") continue;
+        throw unsafe(path, causeText(thrown), "its parent must exist, be on a BPF file system and be writable");
+      }
+      if (path === this.path) this.requireSafe();
+    }
+    this.requireSafe();
+  }
+
+  /** Puts what is pinned at `fresh` in the place of `path`: at no moment is there none. */
+  replace(fresh: string, path: string): void {
+    renameSync(fresh, path);
+  }
+
+  unlink(path: string): void {
+    try {
+      unlinkSync(path);
+    } catch (thrown) {
+      if (!isMissing(thrown)) throw unsafe(path, causeText(thrown), "remove it by hand");
+    }
+  }
+
+  /** Removes every pin and the directory. What is attached nowhere is gone with it. */
+  remove(): void {
+    for (const directory of [this.links, this.programs, this.maps]) {
+      for (const name of this.#list(directory)) this.unlink(join(directory, name));
+      this.#removeDirectory(directory);
+    }
+    this.#removeDirectory(this.path);
+  }
+
+  #removeDirectory(path: string): void {
+    try {
+      rmdirSync(path);
+    } catch (thrown) {
+      if (!isMissing(thrown)) throw unsafe(path, causeText(thrown), "something else is in it: remove that by hand");
+    }
+  }
+
+  #list(path: string): string[] {
+    try {
+      return readdirSync(path);
+    } catch (thrown) {
+      if (isMissing(thrown)) return [];
+      throw unsafe(path, causeText(thrown), "run as the user that owns it");
+    }
+  }
+}
