@@ -54,7 +54,7 @@ export interface UnumErrorOptions {
 /** Base of every error that unum throws on purpose. */
 export class UnumError extends Error {
   readonly code: ErrorCode;
-  readonly remedy?: string;
+  declare readonly remedy?: string;
 
   constructor(code: ErrorCode, message: string, options: UnumErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

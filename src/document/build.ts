@@ -1,0 +1,175 @@
+// Plain data of a document → model. Objects that cannot be read are left out, and remembered so that what refers to them
+// is not reported as well.
+
+import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
+import { macFromIpv4 } from "../address/index.ts";
+import type { Circuit, Edge, Gateway, Model, PortConfig, Profile, Route, Server, Tenant, Vm } from "../model/index.ts";
+import { DEFAULT_PROFILE, DEFAULT_PROFILE_NAME, DEFAULT_VM_CAPACITY } from "../model/index.ts";
+import type { PathStep } from "./problem.ts";
+import type { Reader } from "./reader.ts";
+import * as shapes from "./shapes.ts";
+import type { Plain, PlainMap } from "./tree.ts";
+import { Unusual } from "./tree.ts";
+
+type Steps = readonly PathStep[];
+
+/** A model of what could be read; the reader's tree has the problems. */
+export function buildModel(reader: Reader, input: Plain): Model | undefined {
+  const root = partsOf<"version" | "edge" | "profiles" | "servers" | "gateways" | "tenants">(input);
+  // A document of another version says everything in its own way: nothing else in it is a mistake.
+  if (root.version !== undefined && reader.value(shapes.version, root.version, ["version"]) === undefined)
+    return undefined;
+  if (reader.object("document", shapes.document, input, []) === undefined && !isMap(input)) return undefined;
+  return Object.freeze({
+    edge: readEdge(reader, root.edge),
+    profiles: readProfiles(reader, root.profiles),
+    servers: readMap(reader, root.servers, ["servers"], "servers", readServer),
+    gateways: readMap(reader, root.gateways, ["gateways"], "gateways", readGateway),
+    tenants: readMap(reader, root.tenants, ["tenants"], "tenants", readTenant),
+  });
+}
+
+function isMap(input: Plain | undefined): input is PlainMap {
+  return typeof input === "object" && input !== null && !Array.isArray(input) && !(input instanceof Unusual);
+}
+
+/** Fields of what may be a map, or something else that has none. */
+function partsOf<K extends string>(input: Plain | undefined): { readonly [key in K]?: Plain | undefined } {
+  return isMap(input) ? (input as { readonly [key in K]?: Plain }) : {};
+}
+
+function readMap<T>(
+  reader: Reader,
+  input: Plain | undefined,
+  steps: Steps,
+  what: string,
+  read: (reader: Reader, input: Plain, steps: Steps) => T | undefined,
+): ReadonlyMap<string, T> {
+  const map = new Map<string, T>();
+  for (const [name, entry, entrySteps] of reader.entries(input, steps, what)) {
+    const object = read(reader, entry, entrySteps);
+    if (object !== undefined) map.set(name, object);
+  }
+  return map;
+}
+
+function readEdge(reader: Reader, input: Plain | undefined): Edge {
+  const steps = ["edge"];
+  const edge = reader.object("edge", shapes.edge, input, steps);
+  const parts = partsOf<"interfaces" | "capacity">(input);
+  const interfaces = new Map<string, PortConfig>();
+  for (const [item, itemSteps] of reader.items(parts.interfaces, [...steps, "interfaces"], "interfaces")) {
+    const port = reader.object("interface", shapes.port, item, itemSteps);
+    if (port === undefined) reader.unread.add("edge");
+    else if (interfaces.has(port.name)) {
+      reader.tree.add([...itemSteps, "name"], `interface ${port.name} is already in the list, expected it once`);
+    } else interfaces.set(port.name, Object.freeze(port));
+  }
+  const capacity = reader.object("capacity", shapes.capacity, parts.capacity, [...steps, "capacity"]);
+  // Without an address there is no edge to check the rest against; this one is never returned.
+  const address = edge?.address ?? ("0.0.0.0" as Ipv4);
+  return Object.freeze({
+    address,
+    mac: edge?.mac ?? macFromIpv4(address),
+    interfaces: Object.freeze([...interfaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1))),
+    vmCapacity: capacity?.vms ?? DEFAULT_VM_CAPACITY,
+  });
+}
+
+function readProfiles(reader: Reader, input: Plain | undefined): ReadonlyMap<string, Profile> {
+  const profiles = new Map(readMap(reader, input, ["profiles"], "profiles", readProfile));
+  if (!profiles.has(DEFAULT_PROFILE_NAME)) profiles.set(DEFAULT_PROFILE_NAME, DEFAULT_PROFILE);
+  return profiles;
+}
+
+function readProfile(reader: Reader, input: Plain, steps: Steps): Profile | undefined {
+  const read = reader.object("profile", shapes.profile, input, steps);
+  if (read === undefined) return undefined;
+  const { bfd: bfdInput, mtu, udpChecksum: _, ...profile } = read;
+  const bfdSteps = [...steps, "bfd"];
+  const bfd = bfdInput === undefined ? undefined : reader.object("bfd", shapes.bfd, bfdInput as Plain, bfdSteps);
+  if (bfd !== undefined) reader.notice(bfdSteps, "liveness is not watched by this version");
+  return Object.freeze({
+    ...profile,
+    ...(mtu === undefined ? {} : { mtuBytes: mtu }),
+    ...(bfd === undefined ? {} : { bfd: Object.freeze({ intervalUs: bfd.interval, multiplier: bfd.multiplier }) }),
+  });
+}
+
+function readServer(reader: Reader, input: Plain, steps: Steps): Server | undefined {
+  const server = reader.object("server", shapes.server, input, steps);
+  return server && Object.freeze({ ...defined(server), mac: server.mac ?? macFromIpv4(server.address) });
+}
+
+function readGateway(reader: Reader, input: Plain, steps: Steps): Gateway | undefined {
+  const gateway = reader.object("gateway", shapes.gateway, input, steps);
+  return gateway && Object.freeze(gateway);
+}
+
+function readTenant(reader: Reader, input: Plain, steps: Steps): Tenant | undefined {
+  const tenant = reader.object("tenant", shapes.tenant, input, steps);
+  // The parts of a tenant that has a problem itself are read for their own problems.
+  const parts = partsOf<"circuits" | "servers" | "routes" | "vms">(input);
+  const circuits = readMap(reader, parts.circuits, [...steps, "circuits"], "circuits", readCircuit);
+  const rest = {
+    servers: reader.names(shapes.endpointName, parts.servers, [...steps, "servers"], "servers and gateways"),
+    circuits,
+    routes: readRoutes(reader, parts.routes, [...steps, "routes"]),
+    vms: readVms(reader, parts.vms, [...steps, "vms"]),
+  };
+  return tenant && Object.freeze({ vni: tenant.vni, sourceCheck: tenant.sourceCheck, ...rest });
+}
+
+function readCircuit(reader: Reader, input: Plain, steps: Steps): Circuit | undefined {
+  const circuit = reader.object("circuit", shapes.circuit, input, steps);
+  return circuit && Object.freeze(defined(circuit));
+}
+
+function readRoutes(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<Ipv4Prefix, Route> {
+  const routes = new Map<Ipv4Prefix, Route>();
+  const places = new Map<Ipv4Prefix, PathStep>();
+  for (const [item, itemSteps] of reader.items(input, steps, "routes")) {
+    const route = reader.object("route", shapes.route, item, itemSteps);
+    if (route === undefined) continue;
+    const { prefix, circuit } = route;
+    const via = route.via as Plain | undefined;
+    const first = places.get(prefix);
+    if (first !== undefined) {
+      const message = `${prefix} is already the prefix of routes[${first}], expected one route with all of its endpoints`;
+      reader.tree.add([...itemSteps, "prefix"], message);
+    } else if (circuit !== undefined && via !== undefined) {
+      reader.tree.add([...itemSteps, "circuit"], "the route has via too, expected one of via and circuit");
+    } else if (circuit !== undefined) {
+      routes.set(prefix, Object.freeze({ kind: "circuit", circuit }));
+    } else if (via === undefined) {
+      reader.tree.add(itemSteps, "via or circuit is missing, expected one of them");
+    } else {
+      const names = reader.names(shapes.endpointName, via, [...itemSteps, "via"], "servers and gateways");
+      if (names.length > 0 || (Array.isArray(via) && via.length === 0) || via === null) {
+        routes.set(prefix, Object.freeze({ kind: "endpoints", via: names }));
+      }
+    }
+    places.set(prefix, first ?? (itemSteps.at(-1) as PathStep));
+  }
+  return routes;
+}
+
+function readVms(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<Ipv4, Vm> {
+  const vms = new Map<Ipv4, Vm>();
+  for (const [key, entry, entrySteps] of reader.entries(input, steps, "VMs by address")) {
+    const address = reader.value(shapes.address, key, entrySteps, "key");
+    const vm = reader.object("vm", shapes.vm, entry, entrySteps);
+    if (address !== undefined && vm !== undefined) vms.set(address, Object.freeze(vm));
+  }
+  return vms;
+}
+
+/** Fields that may be undefined are optional instead. */
+type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+/** The object without its undefined fields: what is absent has no key. */
+function defined<T extends object>(object: T): Defined<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

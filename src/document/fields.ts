@@ -1,0 +1,120 @@
+// Readers of single values, as zod types. Each takes what the tree holds and says in one line what it expected.
+
+import { isIPv6 } from "node:net";
+import { z } from "zod";
+import { parseInterfaceAddress, parseIpv4, parseMac, parsePrefix, quote } from "../address/index.ts";
+import { causeText } from "../errors.ts";
+import { isInterfaceName, isName, NAME_FORM, suggestion } from "../model/index.ts";
+import { laterText } from "./later.ts";
+import { Unusual } from "./tree.ts";
+
+/** A reader's refusal; its message is the problem. */
+class Refusal extends Error {}
+
+/** What a value looks like in a message. */
+export function shown(input: unknown): string {
+  if (input === null) return "nothing";
+  if (input instanceof Unusual) return `the number ${input.source}`;
+  if (typeof input === "string") return quote(input);
+  if (typeof input === "number") return `the number ${input}`;
+  if (Array.isArray(input)) return "a list";
+  return typeof input === "object" ? "a map" : String(input);
+}
+
+export function refuse(input: unknown, expected: string): Refusal {
+  return new Refusal(
+    input === undefined ? `missing, expected ${expected}` : `${shown(input)} given, expected ${expected}`,
+  );
+}
+
+/** A zod type of `read`, which throws a Refusal or an UnumError for what it does not take. */
+export function field<T>(read: (input: unknown) => T) {
+  return z.unknown().transform((input, context): T => {
+    try {
+      return read(input);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: causeText(error) });
+      return z.NEVER;
+    }
+  });
+}
+
+/** An address as text: `parse` is one of src/address, whose message is kept without its verb. */
+function addressField<T>(expected: string, parse: (text: string) => T) {
+  return field((input): T => {
+    if (typeof input !== "string") throw refuse(input, expected);
+    const address = input.includes("/") ? input.slice(0, input.indexOf("/")) : input;
+    if (isIPv6(address)) throw new Refusal(`${quote(input)} is IPv6, and ${laterText("IPv6")}, expected ${expected}`);
+    try {
+      return parse(input);
+    } catch (error) {
+      throw new Refusal(
+        `${quote(input)} is not ${expected}: ${causeText(error).replace(/^parse [^"]*"(?:[^"\\]|\\.)*": /, "")}`,
+      );
+    }
+  });
+}
+
+export const ipv4 = addressField("an IPv4 address", parseIpv4);
+export const prefix = addressField("an IPv4 prefix", parsePrefix);
+export const interfaceAddress = addressField("an IPv4 address with the length of its network", parseInterfaceAddress);
+export const mac = addressField("a MAC address", parseMac);
+
+/** Plain decimal. Ranges are the model's to check. */
+export const integer = (expected: string) =>
+  field((input): number => {
+    if (input instanceof Unusual && Number.isInteger(Number(input.source))) {
+      const value = Number(input.source);
+      const hint = /^0\d/.test(input.source) ? "without leading zeros" : `such as ${value}`;
+      throw new Refusal(
+        `the number ${input.source} is not written plainly, expected ${expected} in plain decimal, ${hint}`,
+      );
+    }
+    if (typeof input !== "number") throw refuse(input, expected);
+    return input;
+  });
+
+/** Numbers are names too: `standby: 2` is the server that the key `2:` made. */
+export const name = (what: string) =>
+  field((input): string => {
+    const text = typeof input === "number" ? String(input) : input instanceof Unusual ? input.source : input;
+    if (typeof text !== "string") {
+      throw refuse(input, `the name of ${what}${typeof input === "boolean" ? " (in quotes)" : ""}`);
+    }
+    if (!isName(text)) throw new Refusal(`${quote(text)} is no name, expected ${NAME_FORM}`);
+    return text;
+  });
+
+export const interfaceName = field((input): string => {
+  const text = typeof input === "number" ? String(input) : input;
+  if (typeof text !== "string") throw refuse(input, "the name of a network interface");
+  if (!isInterfaceName(text))
+    throw new Refusal(`${quote(text)} cannot be the name of a network interface, expected such as eth0`);
+  return text;
+});
+
+export function choice<const T extends string>(...choices: readonly T[]) {
+  const expected = choices.length === 1 ? choices[0] : `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+  return field((input): T => {
+    if (typeof input !== "string") throw refuse(input, expected as string);
+    const found = choices.find((each) => each === input);
+    if (found === undefined)
+      throw new Refusal(`${quote(input)} given, expected ${expected}${suggestion(input, choices)}`);
+    return found;
+  });
+}
+
+export const boolean = field((input): boolean => {
+  if (typeof input !== "boolean") throw refuse(input, "true or false");
+  return input;
+});
+
+const UNITS_US = { us: 1, ms: 1000, s: 1_000_000 } as const;
+
+/** A duration with its unit, in microseconds. */
+export const durationUs = field((input): number => {
+  const expected = "a duration such as 300us, 100ms or 1s";
+  const parts = typeof input === "string" ? /^(0|[1-9][0-9]{0,8})(us|ms|s)$/.exec(input) : null;
+  if (parts === null) throw refuse(input, expected);
+  return Number(parts[1]) * UNITS_US[parts[2] as keyof typeof UNITS_US];
+});
