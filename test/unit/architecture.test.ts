@@ -24,7 +24,7 @@ function readRooms(page: string): readonly Room[] {
     mayImport: allowed.split(/,\s*/).flatMap((word) => {
       const name = word.replace(/\s*\(.*\)$/, "");
       if (name === "everything above") return paths.slice(0, index);
-      return paths.includes(`${name}/`) || name === "src"
+      return name === "src" || name === "lab"
         ? [`${name}/`]
         : paths.filter((other) => other === `src/${name}/` || other === `src/${name}.ts`);
     }),
