@@ -91,7 +91,8 @@ enum object_kind {
 	OBJECT_KIND_PROFILE,
 	OBJECT_KIND_ENDPOINT,
 	OBJECT_KIND_TENANT,
-	OBJECT_KIND_CIRCUIT,
+	OBJECT_KIND_CIRCUIT, /* "tenant/circuit" */
+	OBJECT_KIND_PORT,    /* index is the ifindex */
 };
 
 /* Why a packet was dropped. docs/operations.md has the remedy of each; a unit test compares. */
@@ -203,7 +204,8 @@ struct member_slot {
 	__u16 reserved_key;
 	__u16 tenant;
 	__u8 member_flags;
-	__u8 reserved[5];
+	__u8 reserved;
+	__u32 until; /* 0: for good; else as in moved4_slot, for an endpoint whose last VM just left */
 };
 
 struct member_bucket {
@@ -240,9 +242,9 @@ struct tenant {
 	__u8 reserved[3];
 } __attribute__((aligned(8)));
 
-/* A server or gateway. One store of this word moves all of its VMs. */
+/* A server or gateway. One store of this word moves all of its VMs. 0 in tunnel: no such endpoint. */
 struct endpoint {
-	__u32 tunnel;  /* live slot in tunnels; 0: the next hop is not resolved */
+	__u32 tunnel;  /* live slot in tunnels */
 	__u16 standby; /* endpoint that takes over; 0: none */
 	__u8 state;
 	__u8 kind;
@@ -377,6 +379,7 @@ struct meta {
 	__u32 abi_version;
 	__u32 vm_capacity;
 	__u64 seed;
+	__u64 object; /* hash of the object file that the pinned programs were loaded from */
 };
 
 #endif

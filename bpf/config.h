@@ -7,6 +7,7 @@
 #define UNUM_CONFIG_H
 
 #include <linux/types.h>
+#include "abi.h"
 
 /* Keyed into every table hash, so that nobody outside can aim keys at one bucket. */
 const volatile __u64 table_seed = 0;
@@ -18,5 +19,26 @@ const volatile __u32 attachments_buckets = 1;
 const volatile __u32 services4_buckets = 1;
 const volatile __u32 sources4_buckets = 1;
 const volatile __u32 members_buckets = 1;
+
+/*
+ * The numbers of abi.h, for user space. A compiler leaves out of BTF what nothing has the type of,
+ * and an enum as the type of a map's key would cost that map its BTF.
+ */
+struct abi_numbers {
+	enum encapsulation encapsulation;
+	enum endpoint_kind endpoint_kind;
+	enum endpoint_state endpoint_state;
+	enum route_kind route_kind;
+	enum source_check source_check;
+	enum slot_flags slot_flags;
+	enum profile_flags profile_flags;
+	enum profile_dscp profile_dscp;
+	enum circuit_flags circuit_flags;
+	enum member_flags member_flags;
+	enum object_kind object_kind;
+	enum drop_reason drop_reason;
+};
+
+const volatile struct abi_numbers abi_numbers = {};
 
 #endif

@@ -87,7 +87,8 @@ static __always_inline outcome check_member(struct packet *packet, __u8 *source_
 	struct endpoint endpoint;
 	struct tenant tenant;
 
-	if (!member_find(packet->vni, packet->from, &member))
+	if (!member_find(packet->vni, packet->from, &member) ||
+	    (member.until && bpf_ktime_get_ns() >> 30 >= member.until))
 		return OUTCOME_DROP(DROP_NOT_A_MEMBER);
 	tenant = tenant_get(member.tenant);
 	endpoint = endpoint_get(packet->from);

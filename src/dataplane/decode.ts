@@ -23,7 +23,8 @@ export interface DecodeInput {
 }
 
 export interface Decoded {
-  readonly state: State;
+  /** Undefined while nothing has been applied: there are tables, and no edge yet. */
+  readonly state: State | undefined;
   readonly indexes: Indexes;
   readonly endpointStates: ReadonlyMap<string, EndpointState>;
   /** One line for each row that makes no sense. */
@@ -264,19 +265,18 @@ class Decoder {
   }
 }
 
-/** Undefined while nothing has been applied: there are tables, and no edge yet. */
-export function decodeRows(layout: Layout, input: DecodeInput): Decoded | undefined {
+export function decodeRows(layout: Layout, input: DecodeInput): Decoded {
   const decoder = new Decoder(layout, input);
   const edge = decoder.edge();
   decoder.readNames();
   decoder.readProfiles();
   decoder.readEndpoints();
   decoder.readTenants();
-  if (edge === undefined) return undefined;
   const { profiles, servers, gateways, interfaces, nextHops, endpointStates, problems } = decoder;
   const tenants = decoder.tenants as ReadonlyMap<string, Tenant>;
+  const model = edge && { edge, profiles, servers, gateways, tenants };
   return {
-    state: { model: { edge, profiles, servers, gateways, tenants }, interfaces, nextHops },
+    state: model && { model, interfaces, nextHops },
     indexes: decoder.indexes(),
     endpointStates,
     problems,

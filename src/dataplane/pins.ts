@@ -127,13 +127,27 @@ export class PinDirectory {
     }
   }
 
-  /** Removes every pin and the directory. What is attached nowhere is gone with it. */
-  remove(): void {
+  /** Removes every pin. What is attached nowhere is gone with it. */
+  clear(): void {
     for (const directory of [this.links, this.programs, this.maps]) {
       for (const name of this.#list(directory)) this.unlink(join(directory, name));
-      this.#removeDirectory(directory);
     }
-    this.#removeDirectory(this.path);
+  }
+
+  /** Removes every pin and the directory. */
+  remove(): void {
+    this.clear();
+    for (const path of [this.links, this.programs, this.maps, this.path]) this.#removeDirectory(path);
+  }
+
+  /** Tells this directory from one that was made later under the same name. */
+  identity(): number | undefined {
+    try {
+      return lstatSync(this.path).ino;
+    } catch (thrown) {
+      if (isMissing(thrown)) return undefined;
+      throw thrown;
+    }
   }
 
   #removeDirectory(path: string): void {

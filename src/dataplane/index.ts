@@ -1,0 +1,10 @@
+export type { Writes } from "./apply.ts";
+export { carryOut, planWrites, writeCount } from "./apply.ts";
+export type { Counters, Drops, Traffic } from "./counters.ts";
+export { readCounters } from "./counters.ts";
+export type { Observed } from "./observe.ts";
+export { observe } from "./observe.ts";
+export { DEFAULT_PIN_DIRECTORY, PinDirectory } from "./pins.ts";
+export { Plane, readLayout } from "./plane.ts";
+export type { Port, PortAction } from "./ports.ts";
+export { attachPort, detachPort, observePorts, portNotices } from "./ports.ts";

@@ -1,0 +1,280 @@
+// The live tables and programs of one edge: made or adopted, opened through their pins, closed together.
+
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { BucketTable } from "../bpf/bucket-table.ts";
+import { Btf } from "../bpf/btf.ts";
+import { BpfMap } from "../bpf/map.ts";
+import { MappedArray } from "../bpf/mapped-array.ts";
+import { BpfObject } from "../bpf/object.ts";
+import { BpfProgram } from "../bpf/program.ts";
+import { lockDirectory } from "../bpf/system.ts";
+import { UnumError } from "../errors.ts";
+import { Layout } from "./layout.ts";
+import type { PinDirectory } from "./pins.ts";
+import { PROGRAM_ROLES } from "./pins.ts";
+
+/** Of bpf/abi.h: UNUM_ABI_VERSION. */
+const ABI_VERSION = 1;
+/** VMs a bucket is made for: the table is full at nine tenths of its slots (docs/maps.md). */
+const VMS_PER_BUCKET = 4 * 0.9;
+
+export type TableName = "vms4" | "moved4" | "attachments" | "services4" | "sources4" | "members";
+const TABLES: readonly TableName[] = ["vms4", "moved4", "attachments", "services4", "sources4", "members"];
+
+export interface Meta {
+  readonly vmCapacity: number;
+  readonly seed: bigint;
+  /** Hash of the object file that the pinned programs came from. */
+  readonly object: bigint;
+}
+
+export interface LoadOptions {
+  /** VMs that a new VM table is made for; a table that exists keeps its size. */
+  readonly vmCapacity: number;
+  /** How long to wait for another writer to finish. */
+  readonly lockWaitMs?: number;
+}
+
+/** The object file as a blueprint: needs no privilege. */
+export function readLayout(objectPath: string): Layout {
+  const object = BpfObject.open(objectPath);
+  try {
+    return new Layout(Btf.parse(object.btf()));
+  } finally {
+    object.close();
+  }
+}
+
+function objectHash(path: string): bigint {
+  return createHash("sha256").update(readFileSync(path)).digest().readBigUInt64LE(0);
+}
+
+export class Plane {
+  readonly pins: PinDirectory;
+  readonly layout: Layout;
+  readonly meta: Meta;
+  readonly #closers: { close(): void }[] = [];
+  readonly #maps = new Map<string, BpfMap>();
+  readonly #arrays = new Map<string, MappedArray>();
+  readonly #tables = new Map<TableName, BucketTable>();
+  #writable: boolean;
+
+  private constructor(pins: PinDirectory, layout: Layout, lock: { close(): void } | undefined) {
+    this.pins = pins;
+    this.layout = layout;
+    this.#writable = lock !== undefined;
+    if (lock !== undefined) this.#closers.push(lock);
+    try {
+      this.meta = this.#readMeta();
+    } catch (thrown) {
+      this.close();
+      throw thrown;
+    }
+  }
+
+  /**
+   * Opens what is pinned, to read it.
+   * @throws UnumError NOT_LOADED, PIN_DIRECTORY, MAP_INCOMPATIBLE, PERMISSION
+   */
+  static open(pins: PinDirectory, objectPath: string): Plane {
+    if (!pins.exists() || !pins.pinnedMaps().includes("meta")) {
+      throw new UnumError("NOT_LOADED", `open ${pins.path}: no tables are pinned there`, {
+        remedy: "apply a document, or attach a NIC: either makes them",
+      });
+    }
+    pins.requireSafe();
+    return new Plane(pins, readLayout(objectPath), undefined);
+  }
+
+  /**
+   * Opens what is pinned to change it, as the only writer; makes the tables and programs when there are none, and brings
+   * programs of another build up to date without detaching anything.
+   * @throws UnumError LOCKED, PIN_DIRECTORY, MAP_INCOMPATIBLE, PERMISSION, VERIFIER
+   */
+  static load(pins: PinDirectory, objectPath: string, options: LoadOptions): Plane {
+    const lock = lockPins(pins, options.lockWaitMs ?? 10_000);
+    try {
+      // The map meta is pinned last: without it, a maker was killed before anything could use the rest.
+      if (pins.pinnedMaps().includes("meta")) return Plane.#adopt(pins, objectPath, lock);
+      pins.clear();
+      return Plane.#make(pins, objectPath, options.vmCapacity, lock);
+    } catch (thrown) {
+      lock.close();
+      throw thrown;
+    }
+  }
+
+  static #make(pins: PinDirectory, objectPath: string, vmCapacity: number, lock: { close(): void }): Plane {
+    const object = BpfObject.open(objectPath);
+    try {
+      const layout = new Layout(Btf.parse(object.btf()));
+      const seed = randomBytes(8).readBigUInt64LE(0);
+      object.setMaxEntries("vms4", Math.ceil(vmCapacity / VMS_PER_BUCKET));
+      configure(object, layout.btf, seed, (table) => entriesOf(object, table));
+      object.load();
+      for (const { name } of object.maps) {
+        if (name !== "meta" && !name.startsWith(".")) object.map(name).pin(pins.map(name));
+      }
+      for (const role of PROGRAM_ROLES) object.program(`unum_${role}`).pin(pins.program(role));
+      const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: objectHash(objectPath) };
+      object.map("meta").update(elementKey(0), layout.encode("meta", meta));
+      object.map("meta").pin(pins.map("meta"));
+      return new Plane(pins, layout, lock);
+    } finally {
+      object.close();
+    }
+  }
+
+  static #adopt(pins: PinDirectory, objectPath: string, lock: { close(): void }): Plane {
+    const plane = new Plane(pins, readLayout(objectPath), lock);
+    try {
+      const hash = objectHash(objectPath);
+      if (plane.meta.object !== hash) plane.#upgrade(objectPath, hash);
+      return plane;
+    } catch (thrown) {
+      plane.close();
+      throw thrown;
+    }
+  }
+
+  /** Loads the programs of this build over the tables that exist and swaps the pins; Ports moves the links over. */
+  #upgrade(objectPath: string, hash: bigint): void {
+    const object = BpfObject.open(objectPath);
+    try {
+      for (const { name } of object.maps) if (!name.startsWith(".")) object.reuseMap(name, this.map(name));
+      configure(object, this.layout.btf, this.meta.seed, (table) => this.map(table).info.maxEntries);
+      object.load();
+      for (const role of PROGRAM_ROLES) {
+        const fresh = this.pins.program(`${role}~new`);
+        this.pins.unlink(fresh);
+        object.program(`unum_${role}`).pin(fresh);
+        this.pins.replace(fresh, this.pins.program(role));
+      }
+      const { vmCapacity, seed } = this.meta;
+      const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: hash };
+      this.map("meta").update(elementKey(0), this.layout.encode("meta", meta));
+    } finally {
+      object.close();
+    }
+  }
+
+  #readMeta(): Meta {
+    const bytes = this.map("meta").lookup(elementKey(0));
+    if (bytes === undefined || bytes.length !== this.layout.codec("meta").size) {
+      throw new UnumError("MAP_INCOMPATIBLE", `open ${this.pins.map("meta")}: it is not of this version`, {
+        remedy: "unum detach --all removes the tables; apply the document again afterwards",
+      });
+    }
+    const row = this.layout.decode("meta", bytes) as Record<string, unknown>;
+    if (row.abi_version !== ABI_VERSION) {
+      throw new UnumError(
+        "MAP_INCOMPATIBLE",
+        `open ${this.pins.path}: its tables are of version ${row.abi_version}, this unum reads version ${ABI_VERSION}`,
+        { remedy: "use the unum that made them, or unum detach --all and apply the document again" },
+      );
+    }
+    return { vmCapacity: row.vm_capacity as number, seed: row.seed as bigint, object: row.object as bigint };
+  }
+
+  map(name: string): BpfMap {
+    return this.#open(this.#maps, name, () => BpfMap.openPinned(this.pins.map(name)));
+  }
+
+  /** A map of words or records, through its mapping. */
+  array(name: string): MappedArray {
+    return this.#open(this.#arrays, name, () => MappedArray.map(this.map(name)));
+  }
+
+  /** A bucket table, for the writer alone: opening it mends what a writer that was killed left behind. */
+  table(name: TableName): BucketTable {
+    if (!this.#writable) throw new UnumError("INTERNAL", `open table ${name}: this process is no writer`);
+    const field = this.layout.codec("table_moves").fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw new UnumError("BTF_INVALID", `open table ${name}: struct table_moves does not count it`);
+    return this.#open(this.#tables, name, () =>
+      BucketTable.open(this.map(name), {
+        seed: this.meta.seed,
+        moves: { map: this.map("table_moves"), offset: field.offset },
+      }),
+    );
+  }
+
+  /** The used slots of a bucket table, 16 bytes each, as a reader sees them. */
+  slots(name: TableName): Uint8Array {
+    const array = this.map(name);
+    const all = array.readArray(0, array.info.maxEntries);
+    const keys = new BigUint64Array(all.buffer, all.byteOffset, all.length / 8);
+    let used = 0;
+    for (let at = 0; at < keys.length; at += 2) {
+      if (keys[at] === 0n) continue;
+      keys.copyWithin(used, at, at + 2);
+      used += 2;
+    }
+    return all.subarray(0, used * 8);
+  }
+
+  program(role: string): BpfProgram {
+    const program = BpfProgram.openPinned(this.pins.program(role));
+    this.#closers.push(program);
+    return program;
+  }
+
+  #open<K, V extends { close(): void }>(opened: Map<K, V>, name: K, open: () => V): V {
+    let handle = opened.get(name);
+    if (handle === undefined) {
+      handle = open();
+      opened.set(name, handle);
+      this.#closers.push(handle);
+    }
+    return handle;
+  }
+
+  /** Closes every handle and gives up the lock. What is pinned stays and goes on forwarding. */
+  close(): void {
+    this.#writable = false;
+    for (let closer = this.#closers.pop(); closer !== undefined; closer = this.#closers.pop()) closer.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** The lock of the directory that is there now: another process may remove it while this one waits. */
+function lockPins(pins: PinDirectory, waitMs: number): { close(): void } {
+  for (;;) {
+    pins.create();
+    const identity = pins.identity();
+    const lock = lockDirectory(pins.path, { waitMs });
+    if (identity !== undefined && pins.identity() === identity) return lock;
+    lock.close();
+  }
+}
+
+/** Key of an element of an ARRAY map. */
+export function elementKey(index: number): Uint8Array {
+  const key = new Uint8Array(4);
+  new DataView(key.buffer).setUint32(0, index, true);
+  return key;
+}
+
+function entriesOf(object: BpfObject, table: string): number {
+  const found = object.maps.find((map) => map.name === table);
+  if (found === undefined) throw new UnumError("INTERNAL", `configure ${table}: the object has no such map`);
+  return found.maxEntries;
+}
+
+/** Writes config.h's settings: the programs must agree with the tables that they will read. */
+function configure(object: BpfObject, btf: Btf, seed: bigint, buckets: (table: TableName) => number): void {
+  const bytes = object.readOnlyData();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const offsets = new Map(btf.section(".rodata").map(({ name, offset }) => [name, offset]));
+  const at = (name: string): number => {
+    const offset = offsets.get(name);
+    if (offset === undefined) throw new UnumError("BTF_INVALID", `configure ${name}: the object has no such setting`);
+    return offset;
+  };
+  view.setBigUint64(at("table_seed"), seed, true);
+  for (const table of TABLES) view.setUint32(at(`${table}_buckets`), buckets(table), true);
+  object.setReadOnlyData(bytes);
+}

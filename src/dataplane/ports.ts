@@ -1,0 +1,157 @@
+// NICs that run one of the programs. A port's role is which program its link holds; the link is pinned under the NIC's name,
+// so it outlives this process. A program is exchanged by an atomic update of the link, never by detaching.
+
+import { XdpLink, xdpAttached } from "../bpf/link.ts";
+import type { Link } from "../bpf/rtnetlink.ts";
+import { links } from "../bpf/rtnetlink.ts";
+import { causeText, UnumError } from "../errors.ts";
+import type { PortConfig, PortMode, PortRole } from "../model/index.ts";
+import { closest } from "../model/index.ts";
+import { PROGRAM_ROLES } from "./pins.ts";
+import type { Plane } from "./plane.ts";
+
+export interface Port extends PortConfig {
+  readonly ifindex: number;
+  /** False when the NIC was deleted, or made again under the same name: no packet comes through this link any more. */
+  readonly attached: boolean;
+  readonly programId: number;
+}
+
+function programRoles(plane: Plane): ReadonlyMap<number, PortRole> {
+  return new Map(PROGRAM_ROLES.map((role) => [plane.program(role).info.id, role]));
+}
+
+function findInterface(name: string, all: readonly Link[]): Link {
+  const found = all.find((link) => link.name === name);
+  if (found !== undefined) return found;
+  const near = closest(name, all.map((link) => link.name));
+  throw new UnumError("INTERFACE_MISSING", `find interface ${JSON.stringify(name)}: there is none of that name`, {
+    remedy: near === undefined ? "ip link show lists the interfaces that exist" : `did you mean ${JSON.stringify(near)}?`,
+  });
+}
+
+/** Ports with a pinned link, by name. A role is unknown to no reader: a program of another build counts as what it was. */
+export function observePorts(plane: Plane): Port[] {
+  const roles = programRoles(plane);
+  const all = links();
+  const ports: Port[] = [];
+  for (const name of plane.pins.linkedInterfaces()) {
+    const link = XdpLink.openPinned(plane.pins.link(name));
+    try {
+      const { ifindex, programId } = link.info;
+      const present = all.some((candidate) => candidate.ifindex === ifindex && candidate.name === name);
+      const seen = present ? xdpAttached(ifindex) : undefined;
+      ports.push({
+        name,
+        ifindex,
+        programId,
+        role: roles.get(programId) ?? roleByName(seen?.programName) ?? "both",
+        mode: seen?.mode === "generic" ? "generic" : "native",
+        attached: seen !== undefined && seen.programId === programId,
+      });
+    } finally {
+      link.close();
+    }
+  }
+  return ports;
+}
+
+function roleByName(programName: string | undefined): PortRole | undefined {
+  return PROGRAM_ROLES.find((role) => programName === `unum_${role}`);
+}
+
+export type PortAction = "attached" | "updated" | "unchanged";
+
+/**
+ * Makes a NIC run the program of its role: attaches, or exchanges the program in place.
+ * @throws UnumError INTERFACE_MISSING, INTERFACE_UNFIT, FOREIGN_PROGRAM, PERMISSION
+ */
+export function attachPort(plane: Plane, config: PortConfig): PortAction {
+  const all = links();
+  const { ifindex } = findInterface(config.name, all);
+  const program = plane.program(config.role);
+  const existing = observePorts(plane).find((port) => port.name === config.name);
+  const path = plane.pins.link(config.name);
+  if (existing !== undefined) {
+    if (existing.attached && existing.ifindex === ifindex && existing.mode === config.mode) {
+      if (existing.programId === program.info.id) return "unchanged";
+      const link = XdpLink.openPinned(path);
+      try {
+        link.update(program);
+      } finally {
+        link.close();
+      }
+      return "updated";
+    }
+    // The NIC is another one now, or the mode changes: neither can be done in place.
+    detachPort(plane, config.name);
+  }
+  refuseForeign(config.name, ifindex);
+  const link = attach(config, ifindex, program);
+  try {
+    link.pin(path);
+  } catch (thrown) {
+    link.detach();
+    throw thrown;
+  } finally {
+    link.close();
+  }
+  return "attached";
+}
+
+function refuseForeign(name: string, ifindex: number): void {
+  const { mode, programId, programName } = xdpAttached(ifindex);
+  if (mode === "none") return;
+  const what = programName === undefined ? `program ${programId}` : `program ${JSON.stringify(programName)} (id ${programId})`;
+  throw new UnumError("FOREIGN_PROGRAM", `attach ${name}: it already runs XDP ${what}, which is not of these pins`, {
+    remedy: `stop what attached it, or remove it: ip link set dev ${name} xdp off`,
+  });
+}
+
+function attach(config: PortConfig, ifindex: number, program: Parameters<typeof XdpLink.attach>[0]): XdpLink {
+  try {
+    return XdpLink.attach(program, ifindex, config.mode);
+  } catch (thrown) {
+    const errno = (thrown as { errnoName?: string }).errnoName;
+    if (errno === "EOPNOTSUPP" && config.mode === "native") {
+      throw new UnumError("INTERFACE_UNFIT", `attach ${config.name}: its driver has no XDP`, {
+        remedy: `unum attach ${config.name} --role ${config.role} --mode generic works on any NIC, more slowly`,
+        cause: thrown,
+      });
+    }
+    if (errno === "EINVAL" || errno === "ERANGE") {
+      throw new UnumError("INTERFACE_UNFIT", `attach ${config.name}: its driver refuses XDP: ${causeText(thrown)}`, {
+        remedy: "dmesg often says why: an MTU too large for XDP, large receive offload, or too few queues",
+        cause: thrown,
+      });
+    }
+    throw thrown;
+  }
+}
+
+/** True when there was a link to take away. */
+export function detachPort(plane: Plane, name: string): boolean {
+  if (!plane.pins.linkedInterfaces().includes(name)) return false;
+  const path = plane.pins.link(name);
+  const link = XdpLink.openPinned(path);
+  try {
+    // A severed link (the NIC is gone) has nothing to detach.
+    if (link.info.ifindex !== 0) link.detach();
+  } finally {
+    link.close();
+  }
+  plane.pins.unlink(path);
+  return true;
+}
+
+/** What a mode other than the one asked for, or a virtual device, asks of the operator. One line each. */
+export function portNotices(name: string, mode: PortMode): string[] {
+  const link = findInterface(name, links());
+  const notices: string[] = [];
+  if (link.kind === "veth" && mode === "native") {
+    notices.push(
+      `${name} is a veth: its peer must have GRO on (ethtool -K PEER gro on) to receive what XDP sends, and transmit checksum offload off (ethtool -K PEER tx off), since XDP cannot finish checksums`,
+    );
+  }
+  return notices;
+}

@@ -1,0 +1,154 @@
+// One edge as a whole: desired model → what this machine adds → plan → apply. The CLI and whatever else brings desired state
+// to an edge come through here.
+
+import type { Ipv4 } from "../address/index.ts";
+import type { Change } from "../control/plan.ts";
+import { planChanges } from "../control/plan.ts";
+import type { NextHop, State } from "../control/state.ts";
+import type { Observed, Plane, PortAction, Writes } from "../dataplane/index.ts";
+import { attachPort, carryOut, detachPort, observe, observePorts, planWrites, portNotices, writeCount } from "../dataplane/index.ts";
+import { UnumError } from "../errors.ts";
+import type { Model } from "../model/index.ts";
+import { hasAddress, readInterfaces, resolveNextHops } from "../netlink/index.ts";
+
+export interface PlanOptions {
+  /** How long neighbours that are not known may take to answer. */
+  readonly resolveMs: number;
+}
+
+export interface EdgePlan {
+  readonly state: State;
+  readonly observed: Observed;
+  /** What the operator changes. */
+  readonly changes: readonly Change[];
+  /** Endpoints whose next hop is not what the maps hold. */
+  readonly nextHops: readonly NextHopChange[];
+  readonly writes: Writes;
+  /** Rows to write; 0 when the maps are right. */
+  readonly rows: number;
+  readonly notices: readonly string[];
+}
+
+export interface NextHopChange {
+  readonly endpoint: string;
+  readonly from: NextHop | undefined;
+  readonly to: NextHop | undefined;
+}
+
+export interface PortChange {
+  readonly name: string;
+  readonly action: PortAction | "detached";
+}
+
+export interface Applied {
+  readonly plan: EdgePlan;
+  readonly ports: readonly PortChange[];
+  readonly notices: readonly string[];
+}
+
+function endpointAddresses(model: Model): ReadonlyMap<string, Ipv4> {
+  const addresses = new Map<string, Ipv4>();
+  for (const [name, { address }] of [...model.servers, ...model.gateways]) addresses.set(name, address);
+  return addresses;
+}
+
+/** The last good next hop stays in use while its endpoint keeps its address and its interface exists. */
+function keepLastGood(
+  model: Model,
+  resolved: ReadonlyMap<string, NextHop>,
+  observed: Observed,
+  ifindexes: ReadonlySet<number>,
+): ReadonlyMap<string, NextHop> {
+  const merged = new Map(resolved);
+  const old = observed.state;
+  if (old === undefined) return merged;
+  const before = endpointAddresses(old.model);
+  for (const [name, address] of endpointAddresses(model)) {
+    const last = old.nextHops.get(name);
+    if (merged.has(name) || last === undefined) continue;
+    if (before.get(name) === address && ifindexes.has(last.ifindex)) merged.set(name, last);
+  }
+  return merged;
+}
+
+function sameNextHop(a: NextHop | undefined, b: NextHop | undefined): boolean {
+  return (
+    a?.ifindex === b?.ifindex &&
+    a?.sourceMac === b?.sourceMac &&
+    a?.nextHopMac === b?.nextHopMac &&
+    a?.mtuBytes === b?.mtuBytes
+  );
+}
+
+/** The model as this edge can observe it: a table's size is fixed when it is made. */
+function requireCapacity(plane: Plane, model: Model): void {
+  if (model.edge.vmCapacity === plane.meta.vmCapacity) return;
+  throw new UnumError(
+    "TABLE_FULL",
+    `plan edge.capacity.vms: the document asks for ${model.edge.vmCapacity}, the VM table was made for ${plane.meta.vmCapacity}; nothing was written`,
+    { remedy: "keep the value, or unum detach --all and apply again, which makes the table anew" },
+  );
+}
+
+/** Compares a model with what the maps hold. Changes nothing but, for unknown neighbours, asks the underlay. */
+export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOptions): Promise<EdgePlan> {
+  requireCapacity(plane, model);
+  const observed = observe(plane);
+  const interfaces = readInterfaces();
+  const endpoints = endpointAddresses(model);
+  const resolved = await resolveNextHops(endpoints, { waitMs: resolveMs });
+  const ifindexes = new Set([...interfaces.values()].map(({ ifindex }) => ifindex));
+  const nextHops = keepLastGood(model, resolved, observed, ifindexes);
+  const state: State = { model, interfaces, nextHops };
+  const writes = planWrites(plane, state, observed);
+
+  const notices: string[] = [];
+  if (!hasAddress(model.edge.address)) {
+    notices.push(`edge.address ${model.edge.address} is on no interface of this machine: servers will find nobody there`);
+  }
+  const moved: NextHopChange[] = [];
+  for (const name of endpoints.keys()) {
+    const [from, to] = [observed.state?.nextHops.get(name), nextHops.get(name)];
+    if (!sameNextHop(from, to)) moved.push({ endpoint: name, from, to });
+    if (to === undefined) notices.push(`${name} ${endpoints.get(name)} is not resolved: there is no route, or its neighbour does not answer`);
+  }
+  return {
+    state,
+    observed,
+    changes: planChanges(model, observed.state?.model),
+    nextHops: moved,
+    writes,
+    rows: writeCount(writes),
+    notices,
+  };
+}
+
+/** True when applying would change nothing. */
+export function isEmpty(plan: EdgePlan): boolean {
+  return plan.changes.length === 0 && plan.rows === 0;
+}
+
+/** Makes maps and ports equal to the model. `plane` is the writer's. */
+export async function applyEdge(plane: Plane, model: Model, options: PlanOptions): Promise<Applied> {
+  const plan = await planEdge(plane, model, options);
+  carryOut(plane, plan.writes, plan.observed);
+  const ports = applyPorts(plane, model);
+  const notices = [...plan.notices];
+  for (const { name, action } of ports) {
+    const mode = model.edge.interfaces.find((port) => port.name === name)?.mode;
+    if (action === "attached" && mode !== undefined) notices.push(...portNotices(name, mode));
+  }
+  return { plan, ports, notices };
+}
+
+/** Ports after maps: the first packet finds everything. A document that lists no ports leaves them alone. */
+function applyPorts(plane: Plane, model: Model): PortChange[] {
+  const wanted = model.edge.interfaces;
+  if (wanted.length === 0) return [];
+  const changes: PortChange[] = wanted.map((config) => ({ name: config.name, action: attachPort(plane, config) }));
+  for (const { name } of observePorts(plane)) {
+    if (wanted.some((config) => config.name === name)) continue;
+    if (detachPort(plane, name)) changes.push({ name, action: "detached" });
+  }
+  return changes;
+}

@@ -1,0 +1,77 @@
+// Endpoint address → next hop: the route, the neighbour, the egress interface, as the kernel sees them now.
+
+import type { Ipv4 } from "../address/index.ts";
+import { macIsZero, parseMac } from "../address/index.ts";
+import type { Link, Neighbour } from "../bpf/rtnetlink.ts";
+import { links, neighbour, probeNeighbour, routeTo } from "../bpf/rtnetlink.ts";
+import type { NextHop } from "../control/state.ts";
+
+export interface ResolveOptions {
+  /** How long to wait for neighbours to answer, all together. 0: take what is known, ask nobody. */
+  readonly waitMs: number;
+}
+
+const POLL_MS = 20;
+/** Neighbour states with a MAC that may be used (linux/neighbour.h: NUD_VALID). */
+const USABLE: readonly Neighbour["state"][] = ["reachable", "stale", "delay", "probe", "permanent", "noarp"];
+
+interface Pending {
+  readonly name: string;
+  readonly ifindex: number;
+  readonly via: string;
+  readonly mtuBytes: number;
+  readonly link: Link;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function findRoute(name: string, address: Ipv4, all: readonly Link[]): Pending | undefined {
+  const route = routeTo(address);
+  const link = route && all.find((candidate) => candidate.ifindex === route.ifindex);
+  // Loopback has no MAC, and an endpoint that is this machine has no neighbour.
+  if (route === undefined || link?.mac === undefined || macIsZero(parseMac(link.mac))) return undefined;
+  return {
+    name,
+    ifindex: route.ifindex,
+    via: route.gateway ?? address,
+    mtuBytes: Math.min(route.mtu ?? link.mtu, link.mtu),
+    link,
+  };
+}
+
+function known({ ifindex, via, mtuBytes, link }: Pending): NextHop | undefined {
+  const entry = neighbour(ifindex, via);
+  if (entry?.mac === undefined || !USABLE.includes(entry.state)) return undefined;
+  return { ifindex, sourceMac: parseMac(link.mac), nextHopMac: parseMac(entry.mac), mtuBytes };
+}
+
+/**
+ * Next hops of endpoints by name. One that has no route, or whose neighbour does not answer in time, is left out.
+ * @param endpoints name → underlay address
+ */
+export async function resolveNextHops(
+  endpoints: ReadonlyMap<string, Ipv4>,
+  { waitMs }: ResolveOptions,
+): Promise<ReadonlyMap<string, NextHop>> {
+  const all = links();
+  const resolved = new Map<string, NextHop>();
+  let pending: Pending[] = [];
+  for (const [name, address] of endpoints) {
+    const route = findRoute(name, address, all);
+    if (route !== undefined) pending.push(route);
+  }
+  const take = (candidate: Pending): boolean => {
+    const nextHop = known(candidate);
+    if (nextHop !== undefined) resolved.set(candidate.name, nextHop);
+    return nextHop === undefined;
+  };
+  pending = pending.filter(take);
+  for (const { ifindex, via } of waitMs > 0 ? pending : []) probeNeighbour(ifindex, via);
+  for (let waited = 0; pending.length > 0 && waited < waitMs; waited += POLL_MS) {
+    await sleep(POLL_MS);
+    pending = pending.filter(take);
+  }
+  return resolved;
+}
