@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// netlink.hpp - rtnetlink(7) questions about links, addresses, routes and neighbours, in the network
+// namespace of the calling thread. A socket lives for one question, so a change of namespace counts
+// at once.
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <napi.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace unum
+{
+
+// Messages of an answer, headers checked.
+using OnMessage = std::function<void(const nlmsghdr *message)>;
+
+// Calls on_message for each entry of a dump. When the kernel says that the dump is not consistent,
+// calls restart and asks again.
+void netlink_dump(const std::string &subject, uint16_t type, uint8_t family,
+		  const std::function<void()> &restart, const OnMessage &on_message);
+
+// A question with one answer, or a request that is only acknowledged. The request's size is counted
+// by libmnl. Returns 0 or the positive errno of the kernel's refusal.
+int netlink_ask(const std::string &subject, nlmsghdr *request, const OnMessage &on_message);
+
+// An IPv4 or IPv6 address in wire order.
+struct Address {
+	uint8_t family; // AF_INET, AF_INET6
+	uint8_t length;
+	uint8_t bytes[16];
+
+	static Address parse(const Napi::Value &value, const char *name);
+};
+
+// Objects for JavaScript.
+Napi::Object link_object(Napi::Env env, const nlmsghdr *message);
+Napi::Value address_object(Napi::Env env, const nlmsghdr *message);
+Napi::Object route_object(Napi::Env env, const nlmsghdr *message);
+Napi::Value neighbour_object(Napi::Env env, const nlmsghdr *message);
+
+// Adds links, addresses, routeTo, neighbours, neighbour, probeNeighbour, sendFrame.
+void export_netlink(Napi::Env env, Napi::Object exports);
+
+} // namespace unum
