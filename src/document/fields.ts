@@ -4,7 +4,7 @@ import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { parseInterfaceAddress, parseIpv4, parseMac, parsePrefix, quote } from "../address/index.ts";
 import { causeText } from "../errors.ts";
-import { isInterfaceName, isName, NAME_FORM, suggestion } from "../model/index.ts";
+import { isInterfaceName, isName, NAME_FORM, parseDurationUs, suggestion } from "../model/index.ts";
 import { laterText } from "./later.ts";
 import { Unusual } from "./tree.ts";
 
@@ -109,12 +109,9 @@ export const boolean = field((input): boolean => {
   return input;
 });
 
-const UNITS_US = { us: 1, ms: 1000, s: 1_000_000 } as const;
-
 /** A duration with its unit, in microseconds. */
 export const durationUs = field((input): number => {
-  const expected = "a duration such as 300us, 100ms or 1s";
-  const parts = typeof input === "string" ? /^(0|[1-9][0-9]{0,8})(us|ms|s)$/.exec(input) : null;
-  if (parts === null) throw refuse(input, expected);
-  return Number(parts[1]) * UNITS_US[parts[2] as keyof typeof UNITS_US];
+  const value = typeof input === "string" ? parseDurationUs(input) : undefined;
+  if (value === undefined) throw refuse(input, "a duration such as 300us, 100ms or 1s");
+  return value;
 });

@@ -1,3 +1,4 @@
+export * from "./duration.ts";
 export * from "./limits.ts";
 export * from "./names.ts";
 export type { ModelPath, Problem } from "./problems.ts";

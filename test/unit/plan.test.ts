@@ -1,0 +1,282 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Ipv4, Ipv4Prefix } from "../../src/address/index.ts";
+import { ipv4FromNumber, macFromBytes, parseIpv4, prefixOf } from "../../src/address/index.ts";
+import type { Change, ObjectKind } from "../../src/control/plan.ts";
+import { planChanges, summarise } from "../../src/control/plan.ts";
+import type { Model, Profile, Route, Tenant } from "../../src/model/index.ts";
+import { DEFAULT_PROFILE } from "../../src/model/index.ts";
+
+const name = fc.constantFrom("a", "b", "c", "d", "e10", "e9");
+const ipv4 = fc.nat(0xffffffff).map(ipv4FromNumber);
+const mac = fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => macFromBytes(bytes));
+const names = fc.uniqueArray(name, { maxLength: 4 });
+const mapOf = <K extends string, V>(key: fc.Arbitrary<K>, value: fc.Arbitrary<V>): fc.Arbitrary<ReadonlyMap<K, V>> =>
+  fc.uniqueArray(fc.tuple(key, value), { maxLength: 4, selector: ([k]) => k }).map((entries) => new Map(entries));
+
+const profile: fc.Arbitrary<Profile> = fc.record(
+  {
+    encapsulation: fc.constant("vxlan" as const),
+    port: fc.integer({ min: 1, max: 3 }),
+    ttl: fc.integer({ min: 1, max: 3 }),
+    dscp: fc.oneof(fc.constant("copy" as const), fc.nat(2)),
+    ecn: fc.constantFrom("normal" as const, "compatibility" as const),
+    dontFragment: fc.boolean(),
+    entropy: fc.constantFrom("l4" as const, "l3" as const),
+    mtuBytes: fc.constantFrom(1400, 9000),
+    bfd: fc.record({ intervalUs: fc.constantFrom(300, 1000), multiplier: fc.constantFrom(3, 5) }),
+  },
+  { requiredKeys: ["encapsulation", "port", "ttl", "dscp", "ecn", "dontFragment", "entropy"] },
+);
+const server = fc.record(
+  { address: ipv4, profile: name, standby: name, mac },
+  { requiredKeys: ["address", "profile", "mac"] },
+);
+const route: fc.Arbitrary<Route> = fc.oneof(
+  names.map((via) => ({ kind: "endpoints" as const, via })),
+  name.map((circuit) => ({ kind: "circuit" as const, circuit })),
+);
+const prefix = fc.tuple(ipv4, fc.constantFrom(0, 8, 24, 32)).map(([address, length]) => prefixOf(address, length));
+const address = fc.constantFrom("172.16.0.9", "172.16.0.10", "172.16.1.1").map(parseIpv4);
+const tenant: fc.Arbitrary<Tenant> = fc.record({
+  vni: fc.integer({ min: 1, max: 9 }),
+  sourceCheck: fc.constantFrom("vm" as const, "member" as const, "off" as const),
+  servers: names,
+  circuits: mapOf(
+    name,
+    fc.record(
+      { interface: name, address: prefix.map((p) => p as never), peer: ipv4, peerMac: mac },
+      { requiredKeys: ["interface", "address", "peer"] },
+    ),
+  ),
+  routes: mapOf(prefix, route),
+  vms: mapOf(address, fc.record({ server: name, mac })),
+});
+const port = fc.record({
+  name,
+  role: fc.constantFrom("access" as const, "underlay" as const, "both" as const),
+  mode: fc.constantFrom("native" as const, "generic" as const),
+});
+const model: fc.Arbitrary<Model> = fc.record({
+  edge: fc.record({
+    address: ipv4,
+    mac,
+    interfaces: fc.uniqueArray(port, { maxLength: 3, selector: (each) => each.name }),
+    vmCapacity: fc.constantFrom(1024, 2048),
+  }),
+  profiles: mapOf(name, profile),
+  servers: mapOf(name, server),
+  gateways: mapOf(name, fc.record({ address: ipv4, profile: name, mac })),
+  tenants: mapOf(name, tenant),
+});
+
+const reversed = <K, V>(map: ReadonlyMap<K, V>): ReadonlyMap<K, V> => new Map([...map].reverse());
+
+/** The same state, said in another order. */
+function shuffled(state: Model): Model {
+  const tenants = [...state.tenants].reverse().map(([key, each]): [string, Tenant] => [
+    key,
+    {
+      ...each,
+      servers: [...each.servers].reverse(),
+      circuits: reversed(each.circuits),
+      vms: reversed(each.vms),
+      routes: new Map(
+        [...each.routes]
+          .reverse()
+          .map(([p, r]): [Ipv4Prefix, Route] => [p, r.kind === "circuit" ? r : { ...r, via: [...r.via].reverse() }]),
+      ),
+    },
+  ]);
+  return {
+    edge: { ...state.edge, interfaces: [...state.edge.interfaces].reverse() },
+    profiles: reversed(state.profiles),
+    servers: reversed(state.servers),
+    gateways: reversed(state.gateways),
+    tenants: new Map(tenants),
+  };
+}
+
+/** A state as a flat table of objects, written without looking at the plan's code. */
+function flat(state: Model): Map<string, unknown> {
+  const { interfaces, ...edge } = state.edge;
+  const table = new Map<string, unknown>([["edge edge", edge]]);
+  for (const { name: key, ...rest } of interfaces) table.set(`port ${key}`, rest);
+  for (const [key, each] of state.profiles) table.set(`profile ${key}`, each);
+  for (const [key, each] of state.servers) table.set(`server ${key}`, each);
+  for (const [key, each] of state.gateways) table.set(`gateway ${key}`, each);
+  for (const [key, { circuits, routes, vms, ...each }] of state.tenants) {
+    table.set(`tenant ${key}`, { ...each, servers: [...each.servers].sort() });
+    for (const [inner, circuit] of circuits) table.set(`circuit ${key}/${inner}`, circuit);
+    for (const [inner, r] of routes) {
+      table.set(`route ${key}/${inner}`, r.kind === "circuit" ? r : { ...r, via: [...r.via].sort() });
+    }
+    for (const [inner, vm] of vms) table.set(`vm ${key}/${inner}`, vm);
+  }
+  return table;
+}
+
+const keyOf = (change: Change): string =>
+  `${change.kind} ${change.tenant === undefined ? "" : `${change.tenant}/`}${change.name}`;
+
+describe("planChanges", () => {
+  test("names exactly the objects that differ, each once", () => {
+    fc.assert(
+      fc.property(model, model, (desired, observed) => {
+        const [wanted, present] = [flat(desired), flat(observed)];
+        const expected = new Map<string, string>();
+        const same = (a: unknown, b: unknown): boolean => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+        for (const [key, object] of wanted) {
+          if (!present.has(key)) expected.set(key, "add");
+          else if (!same(object, present.get(key))) expected.set(key, "change");
+        }
+        for (const key of present.keys()) if (!wanted.has(key)) expected.set(key, "remove");
+        const plan = planChanges(desired, observed);
+        expect(new Map(plan.map((change) => [keyOf(change), change.action]))).toEqual(expected);
+        expect(plan.length).toBe(expected.size);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("of a state to itself is empty, however it is ordered", () => {
+    fc.assert(
+      fc.property(model, (state) => {
+        expect(planChanges(state, state)).toEqual([]);
+        expect(planChanges(state, structuredClone(state))).toEqual([]);
+        expect(planChanges(state, shuffled(state))).toEqual([]);
+      }),
+    );
+  });
+
+  test("does not depend on the order of maps and sets", () => {
+    fc.assert(
+      fc.property(model, model, (desired, observed) => {
+        expect(planChanges(shuffled(desired), shuffled(observed))).toEqual(planChanges(desired, observed));
+      }),
+    );
+  });
+
+  test("the other way round is the same objects, with fields swapped", () => {
+    fc.assert(
+      fc.property(model, model, (desired, observed) => {
+        const opposite = { add: "remove", remove: "add", change: "change" } as const;
+        const there = planChanges(desired, observed).map((change) => [
+          keyOf(change),
+          change.action,
+          change.fields?.map(({ field, from, to }) => `${field}: ${from} ${to}`).sort(),
+        ]);
+        const back = planChanges(observed, desired).map((change) => [
+          keyOf(change),
+          opposite[change.action],
+          change.fields?.map(({ field, from, to }) => `${field}: ${to} ${from}`).sort(),
+        ]);
+        expect(back.sort()).toEqual(there.sort());
+      }),
+    );
+  });
+
+  test("puts what is referred to first, and removes it last", () => {
+    const order: ObjectKind[] = ["edge", "profile", "server", "gateway", "tenant", "circuit", "route", "vm", "port"];
+    fc.assert(
+      fc.property(model, model, (desired, observed) => {
+        const plan = planChanges(desired, observed);
+        const ranks = plan.map(({ action, kind }) => {
+          const rank = order.indexOf(kind);
+          return action === "remove" ? 2 * order.length - rank : rank;
+        });
+        expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
+      }),
+    );
+  });
+
+  test("of an empty machine adds everything", () => {
+    fc.assert(
+      fc.property(model, (desired) => {
+        const plan = planChanges(desired, undefined);
+        expect(new Set(plan.map(keyOf))).toEqual(new Set(flat(desired).keys()));
+        expect(plan.every((change) => change.action === "add")).toBe(true);
+      }),
+    );
+  });
+
+  test("says what changes, in the words of the document", () => {
+    const base = {
+      edge: { address: parseIpv4("10.2.0.1"), mac: "02:00:0a:02:00:01" as never, interfaces: [], vmCapacity: 1024 },
+      profiles: new Map([["default", DEFAULT_PROFILE]]),
+      servers: new Map(),
+      gateways: new Map(),
+      tenants: new Map(),
+    };
+    const changed: Model = {
+      ...base,
+      profiles: new Map([["default", { ...DEFAULT_PROFILE, ttl: 9, bfd: { intervalUs: 100_000, multiplier: 3 } }]]),
+    };
+    expect(planChanges(changed, base)).toEqual([
+      {
+        action: "change",
+        kind: "profile",
+        name: "default",
+        fields: [
+          { field: "ttl", from: "64", to: "9" },
+          { field: "bfd.interval", from: undefined, to: "100ms" },
+          { field: "bfd.multiplier", from: undefined, to: "3" },
+        ],
+      },
+    ]);
+  });
+
+  test("orders VMs by number and not by text", () => {
+    const vms = ["172.16.0.10", "172.16.0.9", "9.0.0.1"].map((each): [Ipv4, { server: string; mac: never }] => [
+      parseIpv4(each),
+      { server: "s", mac: "02:00:00:00:00:01" as never },
+    ]);
+    const tenantOf = (entries: typeof vms): Model => ({
+      edge: { address: parseIpv4("10.2.0.1"), mac: "02:00:0a:02:00:01" as never, interfaces: [], vmCapacity: 1024 },
+      profiles: new Map(),
+      servers: new Map(),
+      gateways: new Map(),
+      tenants: new Map([
+        [
+          "t",
+          { vni: 1, sourceCheck: "vm", servers: [], circuits: new Map(), routes: new Map(), vms: new Map(entries) },
+        ],
+      ]),
+    });
+    const added = planChanges(tenantOf(vms), tenantOf([]));
+    expect(added.map((change) => change.name)).toEqual(["9.0.0.1", "172.16.0.9", "172.16.0.10"]);
+    const removed = planChanges(tenantOf([]), tenantOf(vms));
+    expect(removed.map((change) => change.name)).toEqual(["172.16.0.10", "172.16.0.9", "9.0.0.1"]);
+  });
+});
+
+/** Objects with sorted keys and numbers as texts, so that JSON compares them. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([key, inner]) => [key, sorted(inner)] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+test("summarise counts each change once, in all and by kind", () => {
+  fc.assert(
+    fc.property(model, model, (desired, observed) => {
+      const plan = planChanges(desired, observed);
+      const summary = summarise(plan);
+      const count = (action: string, kind?: string): number =>
+        plan.filter((change) => change.action === action && (kind === undefined || change.kind === kind)).length;
+      const { added, changed, removed, kinds } = summary;
+      expect([added, changed, removed]).toEqual([count("add"), count("change"), count("remove")]);
+      for (const [kind, each] of kinds) {
+        expect([each.added, each.changed, each.removed]).toEqual([
+          count("add", kind),
+          count("change", kind),
+          count("remove", kind),
+        ]);
+      }
+      expect(kinds.size).toBe(new Set(plan.map((change) => change.kind)).size);
+    }),
+  );
+});
