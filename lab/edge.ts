@@ -16,11 +16,8 @@ export const PIN_DIRECTORY = "/sys/fs/bpf/unum";
 
 /** The part of `unum counters --json` that is read here. */
 interface CountersDocument {
-  readonly endpoints: readonly {
-    readonly name: string;
-    readonly txPackets: number | string;
-    readonly rxPackets: number | string;
-  }[];
+  /** Integers beyond 2^53 would be text. */
+  readonly endpoints: Readonly<Record<string, Record<"txPackets" | "rxPackets", number | string>>>;
 }
 
 /** Packets to an endpoint (tx) and from it (rx). */
@@ -99,7 +96,7 @@ export class Edge {
   async #endpointTraffic(): Promise<ReadonlyMap<string, Traffic>> {
     const { endpoints } = await this.json<CountersDocument>("counters");
     return new Map(
-      endpoints.map(({ name, txPackets, rxPackets }) => [
+      Object.entries(endpoints).map(([name, { txPackets, rxPackets }]) => [
         name,
         { txPackets: Number(txPackets), rxPackets: Number(rxPackets) },
       ]),
