@@ -71,7 +71,8 @@ function vmDifference(desired: Uint8Array, observed: Uint8Array): Pick<Writes, "
   }
   const pick = (from: Uint8Array, indexes: readonly number[]): Uint8Array => {
     const picked = new Uint8Array(indexes.length * SLOT_BYTES);
-    for (const [n, index] of indexes.entries()) picked.set(from.subarray(index * 8, index * 8 + SLOT_BYTES), n * SLOT_BYTES);
+    for (const [n, index] of indexes.entries())
+      picked.set(from.subarray(index * 8, index * 8 + SLOT_BYTES), n * SLOT_BYTES);
     return picked;
   };
   return { vmPuts: pick(desired, puts), vmsMoved: pick(observed, moved), vmDeletes: packKeys([...at.keys()]) };
@@ -126,12 +127,16 @@ export function planWrites(plane: Plane, state: State, observed: Observed): Writ
 function requireRoom(plane: Plane, state: State, desired: Rows): void {
   const require = (map: string, wanted: number, room: number): void => {
     if (wanted <= room) return;
-    throw new UnumError("TABLE_FULL", `plan ${map}: ${wanted} entries are wanted, it holds ${room}; nothing was written`, {
-      remedy:
-        map === "vms4"
-          ? "the VM table is made once: unum detach --all, set edge.capacity.vms, apply again"
-          : "remove what is not needed, or divide it among edges",
-    });
+    throw new UnumError(
+      "TABLE_FULL",
+      `plan ${map}: ${wanted} entries are wanted, it holds ${room}; nothing was written`,
+      {
+        remedy:
+          map === "vms4"
+            ? "the VM table is made once: unum detach --all, set edge.capacity.vms, apply again"
+            : "remove what is not needed, or divide it among edges",
+      },
+    );
   };
   require("vms4", vmCount(state.model), plane.meta.vmCapacity);
   for (const [map, wanted] of [
@@ -196,7 +201,10 @@ const ENDPOINT_MAPS = { words: "endpoints", records: "tunnels", struct: "endpoin
 const CIRCUIT_MAPS = { words: "circuits", records: "circuit_records", struct: "circuit", field: "record" } as const;
 
 /** A standby exists before the endpoint that names it. */
-function standbysFirst(plane: Plane, puts: Difference<number, WordAndRecord>["puts"]): (readonly [number, WordAndRecord])[] {
+function standbysFirst(
+  plane: Plane,
+  puts: Difference<number, WordAndRecord>["puts"],
+): (readonly [number, WordAndRecord])[] {
   const rows = new Map(puts);
   const ordered = new Map<number, WordAndRecord>();
   const visiting = new Set<number>();
@@ -282,7 +290,11 @@ function expireMembers(plane: Plane, writes: Writes, observed: Observed): void {
     if (writes.desired.members.has(key)) continue;
     view.setBigUint64(0, key, true);
     view.setBigUint64(8, value, true);
-    const row = plane.layout.decode("member_slot", slot) as unknown as { until: number; tenant: number; endpoint: number };
+    const row = plane.layout.decode("member_slot", slot) as unknown as {
+      until: number;
+      tenant: number;
+      endpoint: number;
+    };
     if (BigInt(row.until) <= nowUnits() || gone.has(row.tenant) || goneEndpoints.has(row.endpoint)) expired.push(key);
   }
   deleteWords(plane, "members", expired);
@@ -307,7 +319,8 @@ function putAll(plane: Plane, writes: Writes, observed: Observed): void {
     storeWord(plane, "tenants", index, bytes);
   }
   for (const [index, row] of writes.circuits.puts) {
-    if (peerChanged(plane, row, observed.rows.circuits.get(index))) storeWord(plane, "circuit_peers", index, new Uint8Array(WORD_BYTES));
+    if (peerChanged(plane, row, observed.rows.circuits.get(index)))
+      storeWord(plane, "circuit_peers", index, new Uint8Array(WORD_BYTES));
     storeRecord(plane, CIRCUIT_MAPS, index, row, observed.slots.circuits.get(index));
   }
   putWords(plane, "members", writes.members.puts);
@@ -323,14 +336,16 @@ function putAll(plane: Plane, writes: Writes, observed: Observed): void {
 /** A learned MAC belongs to one peer on one port. */
 function peerChanged(plane: Plane, row: WordAndRecord, old: WordAndRecord | undefined): boolean {
   if (old === undefined) return true;
-  const fields = (bytes: Uint8Array) => plane.layout.decode("circuit_record", bytes) as unknown as { peer: number; ifindex: number };
+  const fields = (bytes: Uint8Array) =>
+    plane.layout.decode("circuit_record", bytes) as unknown as { peer: number; ifindex: number };
   const [now, before] = [fields(row.record), fields(old.record)];
   return now.peer !== before.peer || now.ifindex !== before.ifindex;
 }
 
 function deleteAll(plane: Plane, writes: Writes, observed: Observed): void {
   deleteWords(plane, "attachments", writes.attachments.deletes);
-  if (writes.vmDeletes.length > 0) plane.table("vms4").changeAll({ puts: new Uint8Array(0), deletes: writes.vmDeletes });
+  if (writes.vmDeletes.length > 0)
+    plane.table("vms4").changeAll({ puts: new Uint8Array(0), deletes: writes.vmDeletes });
   for (const key of writes.routes.deletes) plane.map("routes4").delete(fromHex(key));
   deleteWords(plane, "services4", writes.services.deletes);
   deleteWords(plane, "sources4", writes.sources.deletes);

@@ -81,7 +81,10 @@ class Compiler {
   }
 
   name(kind: string, index: number, text: string): void {
-    const key = this.#layout.encode("name_key", { kind: this.#layout.number("object_kind", `OBJECT_KIND_${kind}`), index });
+    const key = this.#layout.encode("name_key", {
+      kind: this.#layout.number("object_kind", `OBJECT_KIND_${kind}`),
+      index,
+    });
     this.names.set(hex(key), text);
   }
 
@@ -122,7 +125,8 @@ class Compiler {
     const liveness = (endpointStates.get(name) ?? "unknown").toUpperCase();
     const local = this.#model.edge.address;
     const profile = this.#model.profiles.get(endpoint.profile);
-    if (profile === undefined) throw new UnumError("INTERNAL", `compile endpoint ${name}: no profile ${endpoint.profile}`);
+    if (profile === undefined)
+      throw new UnumError("INTERNAL", `compile endpoint ${name}: no profile ${endpoint.profile}`);
 
     const word = this.#layout.encode("endpoint", {
       standby: standby === undefined ? 0 : indexOf(indexes, "endpoint", standby),
@@ -157,7 +161,13 @@ class Compiler {
     for (const [circuitKey, circuit] of tenant.circuits) this.#circuit(name, tenant, circuitKey, circuit);
     for (const [prefix, route] of tenant.routes) {
       if (route.kind === "endpoints") this.#route(tenant, prefix, "GROUP", this.#group(route.via));
-      else this.#route(tenant, prefix, "CIRCUIT", indexOf(this.#input.indexes, "circuit", circuitName(name, route.circuit)));
+      else
+        this.#route(
+          tenant,
+          prefix,
+          "CIRCUIT",
+          indexOf(this.#input.indexes, "circuit", circuitName(name, route.circuit)),
+        );
     }
     this.#membersOf(index, tenant);
   }

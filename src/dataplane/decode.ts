@@ -4,9 +4,20 @@
 import type { Ipv4Prefix } from "../address/index.ts";
 import { interfaceAddressOf, ipv4FromNumber, macFromBytes, prefixOf } from "../address/index.ts";
 import type { EndpointState, Interface, NextHop, State } from "../control/state.ts";
-import type { Circuit, Edge, Gateway, PortConfig, Profile, Route, Server, SourceCheck, Tenant, Vm } from "../model/index.ts";
+import type {
+  Circuit,
+  Edge,
+  Gateway,
+  PortConfig,
+  Profile,
+  Route,
+  Server,
+  SourceCheck,
+  Tenant,
+  Vm,
+} from "../model/index.ts";
 import { DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "../model/index.ts";
-import type { Indexes } from "./indexes.ts";
+import type { Indexes, IndexKind } from "./indexes.ts";
 import type { Layout } from "./layout.ts";
 import type { Rows } from "./rows.ts";
 import { fromHex } from "./rows.ts";
@@ -32,6 +43,7 @@ export interface Decoded {
 }
 
 type Field = Record<string, unknown>;
+type IndexedKind = IndexKind | "port";
 
 function vniNumber(bytes: Uint8Array): number {
   return ((bytes[0] as number) << 16) | ((bytes[1] as number) << 8) | (bytes[2] as number);
@@ -50,7 +62,13 @@ class Decoder {
   readonly #layout: Layout;
   readonly #input: DecodeInput;
   readonly problems: string[] = [];
-  readonly #names = { profile: new Map<number, string>(), endpoint: new Map<number, string>(), tenant: new Map<number, string>(), circuit: new Map<number, string>(), port: new Map<number, string>() };
+  readonly #names: Record<IndexedKind, Map<number, string>> = {
+    profile: new Map(),
+    endpoint: new Map(),
+    tenant: new Map(),
+    circuit: new Map(),
+    port: new Map(),
+  };
   readonly profiles = new Map<string, Profile>();
   readonly servers = new Map<string, Server>();
   readonly gateways = new Map<string, Gateway>();
@@ -79,13 +97,14 @@ class Decoder {
     const kinds = this.#layout.names("object_kind", "OBJECT_KIND_");
     for (const [key, name] of this.#input.rows.names) {
       const { kind, index } = this.#layout.decode("name_key", fromHex(key)) as Field as { kind: number; index: number };
-      const room = this.#names[kinds.get(kind) as keyof typeof this.#names];
-      if (room === undefined) this.problems.push(`names: ${JSON.stringify(name)} is of kind ${kind}, which does not exist`);
+      const room = this.#names[kinds.get(kind) as IndexedKind];
+      if (room === undefined)
+        this.problems.push(`names: ${JSON.stringify(name)} is of kind ${kind}, which does not exist`);
       else room.set(index, name);
     }
   }
 
-  #name(kind: keyof typeof this.#names, index: number, user: string): string | undefined {
+  #name(kind: IndexedKind, index: number, user: string): string | undefined {
     const name = this.#names[kind].get(index);
     if (name === undefined) this.problems.push(`${user}: ${kind} ${index} has no name`);
     return name;
@@ -112,7 +131,9 @@ class Decoder {
         dontFragment: has(row.flags, "PROFILE_DONT_FRAGMENT"),
         entropy: has(row.flags, "PROFILE_ENTROPY_L3") ? "l3" : "l4",
         ...(row.mtu === 0 ? {} : { mtuBytes: row.mtu }),
-        ...(bfd === undefined ? {} : { bfd: { intervalUs: bfd.bfd_interval_us as number, multiplier: bfd.bfd_multiplier as number } }),
+        ...(bfd === undefined
+          ? {}
+          : { bfd: { intervalUs: bfd.bfd_interval_us as number, multiplier: bfd.bfd_multiplier as number } }),
       });
     }
     if (!this.profiles.has(DEFAULT_PROFILE_NAME)) this.profiles.set(DEFAULT_PROFILE_NAME, DEFAULT_PROFILE);
@@ -227,7 +248,8 @@ class Decoder {
       if (tenant === undefined) continue;
       if (kinds.get(row.kind) === "circuit") {
         const name = this.#name("circuit", row.target, where);
-        if (name !== undefined) tenant.routes.set(prefix, { kind: "circuit", circuit: name.slice(name.indexOf("/") + 1) });
+        if (name !== undefined)
+          tenant.routes.set(prefix, { kind: "circuit", circuit: name.slice(name.indexOf("/") + 1) });
         continue;
       }
       const group = this.#input.rows.groups.get(row.target);

@@ -25,9 +25,13 @@ function allocate(
 ): ReadonlyMap<string, number> {
   // The sentinel at index 0 is never given away.
   if (names.length > entries - 1) {
-    throw new UnumError("TABLE_FULL", `plan ${kind}s: ${names.length} are wanted, the table holds ${entries - 1}; nothing was written`, {
-      remedy: `remove ${names.length - entries + 1} of them, or divide them among edges`,
-    });
+    throw new UnumError(
+      "TABLE_FULL",
+      `plan ${kind}s: ${names.length} are wanted, the table holds ${entries - 1}; nothing was written`,
+      {
+        remedy: `remove ${names.length - entries + 1} of them, or divide them among edges`,
+      },
+    );
   }
   const taken = new Set(observed.values());
   const indexes = new Map<string, number>();
@@ -37,9 +41,13 @@ function allocate(
     if (index === undefined) {
       while (next < entries && taken.has(next)) next++;
       if (next >= entries) {
-        throw new UnumError("TABLE_FULL", `plan ${kind}s: no free index for ${JSON.stringify(name)}; nothing was written`, {
-          remedy: "apply the removals first: an index is free for another only after that",
-        });
+        throw new UnumError(
+          "TABLE_FULL",
+          `plan ${kind}s: no free index for ${JSON.stringify(name)}; nothing was written`,
+          {
+            remedy: "apply the removals first: an index is free for another only after that",
+          },
+        );
       }
       index = next++;
     }
@@ -67,7 +75,11 @@ export function indexedNames(model: Model): Record<IndexKind, string[]> {
  * @param entries elements of the map of each kind, the sentinel included
  * @throws UnumError TABLE_FULL
  */
-export function allocateIndexes(model: Model, observed: Indexes, entries: Readonly<Record<IndexKind, number>>): Indexes {
+export function allocateIndexes(
+  model: Model,
+  observed: Indexes,
+  entries: Readonly<Record<IndexKind, number>>,
+): Indexes {
   const names = indexedNames(model);
   return {
     profile: allocate("profile", names.profile, observed.profile, entries.profile),

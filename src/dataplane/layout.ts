@@ -1,6 +1,6 @@
 // The layouts of bpf/abi.h, read from the BTF of the object file. Nothing here repeats an offset or a number of it.
 
-import { Btf } from "../bpf/btf.ts";
+import type { Btf } from "../bpf/btf.ts";
 import type { Codec, StructValue } from "../bpf/codec.ts";
 import { UnumError } from "../errors.ts";
 

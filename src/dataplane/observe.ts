@@ -1,5 +1,7 @@
 // Maps → rows: reads everything that the maps hold. Needs no lock; a reader beside a writer may see a state between two.
 
+import type { Mac } from "../address/index.ts";
+import { macFromBytes } from "../address/index.ts";
 import type { PortConfig } from "../model/index.ts";
 import type { Decoded } from "./decode.ts";
 import { decodeRows } from "./decode.ts";
@@ -116,4 +118,17 @@ export function observe(plane: Plane): Observed {
   const ports: readonly PortConfig[] = observePorts(plane).map(({ name, role, mode }) => ({ name, role, mode }));
   const decoded = decodeRows(layout, { rows, vms, vmCapacity: plane.meta.vmCapacity, ports });
   return { ...decoded, rows, vms, retired, slots: { endpoints: endpoints.slots, circuits: circuits.slots } };
+}
+
+/** MACs that packets have taught, by tenant/circuit. */
+export function readLearnedPeers(plane: Plane, observed: Observed): ReadonlyMap<string, Mac> {
+  const learned = new Map<string, Mac>();
+  for (const [name, index] of observed.indexes.circuit) {
+    const row = plane.layout.decode("circuit_peer", plane.array("circuit_peers").load(index)) as Record<
+      string,
+      unknown
+    >;
+    if (row.known !== 0) learned.set(name, macFromBytes(row.mac as Uint8Array));
+  }
+  return learned;
 }

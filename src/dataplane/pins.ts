@@ -55,7 +55,9 @@ export class PinDirectory {
   /** Interfaces that have a pinned link, sorted. */
   linkedInterfaces(): string[] {
     return this.#list(this.links)
-      .map((name) => name.replace(/~([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16))))
+      .map((name) =>
+        name.replace(/~([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16))),
+      )
       .sort();
   }
 
@@ -91,10 +93,18 @@ export class PinDirectory {
     }
     if ((status.mode & 0o077) !== 0) {
       const mode = (status.mode & 0o777).toString(8);
-      throw unsafe(this.path, `its mode is 0${mode}, so that other users may change what packets see`, `chmod 700 ${this.path}`);
+      throw unsafe(
+        this.path,
+        `its mode is 0${mode}, so that other users may change what packets see`,
+        `chmod 700 ${this.path}`,
+      );
     }
     if (!isBpffs(this.path)) {
-      throw unsafe(this.path, "it is not on a BPF file system", "mount -t bpf bpf /sys/fs/bpf, or name a directory on one with --pin-dir");
+      throw unsafe(
+        this.path,
+        "it is not on a BPF file system",
+        "mount -t bpf bpf /sys/fs/bpf, or name a directory on one with --pin-dir",
+      );
     }
   }
 

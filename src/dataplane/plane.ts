@@ -2,8 +2,8 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { BucketTable } from "../bpf/bucket-table.ts";
 import { Btf } from "../bpf/btf.ts";
+import { BucketTable } from "../bpf/bucket-table.ts";
 import { BpfMap } from "../bpf/map.ts";
 import { MappedArray } from "../bpf/mapped-array.ts";
 import { BpfObject } from "../bpf/object.ts";
@@ -190,7 +190,8 @@ export class Plane {
   table(name: TableName): BucketTable {
     if (!this.#writable) throw new UnumError("INTERNAL", `open table ${name}: this process is no writer`);
     const field = this.layout.codec("table_moves").fields.find((candidate) => candidate.name === name);
-    if (field === undefined) throw new UnumError("BTF_INVALID", `open table ${name}: struct table_moves does not count it`);
+    if (field === undefined)
+      throw new UnumError("BTF_INVALID", `open table ${name}: struct table_moves does not count it`);
     return this.#open(this.#tables, name, () =>
       BucketTable.open(this.map(name), {
         seed: this.meta.seed,

@@ -4,9 +4,11 @@
 import { XdpLink, xdpAttached } from "../bpf/link.ts";
 import type { Link } from "../bpf/rtnetlink.ts";
 import { links } from "../bpf/rtnetlink.ts";
+import { lockDirectory } from "../bpf/system.ts";
 import { causeText, UnumError } from "../errors.ts";
 import type { PortConfig, PortMode, PortRole } from "../model/index.ts";
 import { closest } from "../model/index.ts";
+import type { PinDirectory } from "./pins.ts";
 import { PROGRAM_ROLES } from "./pins.ts";
 import type { Plane } from "./plane.ts";
 
@@ -24,9 +26,13 @@ function programRoles(plane: Plane): ReadonlyMap<number, PortRole> {
 function findInterface(name: string, all: readonly Link[]): Link {
   const found = all.find((link) => link.name === name);
   if (found !== undefined) return found;
-  const near = closest(name, all.map((link) => link.name));
+  const near = closest(
+    name,
+    all.map((link) => link.name),
+  );
   throw new UnumError("INTERFACE_MISSING", `find interface ${JSON.stringify(name)}: there is none of that name`, {
-    remedy: near === undefined ? "ip link show lists the interfaces that exist" : `did you mean ${JSON.stringify(near)}?`,
+    remedy:
+      near === undefined ? "ip link show lists the interfaces that exist" : `did you mean ${JSON.stringify(near)}?`,
   });
 }
 
@@ -84,7 +90,7 @@ export function attachPort(plane: Plane, config: PortConfig): PortAction {
       return "updated";
     }
     // The NIC is another one now, or the mode changes: neither can be done in place.
-    detachPort(plane, config.name);
+    detachPort(plane.pins, config.name);
   }
   refuseForeign(config.name, ifindex);
   const link = attach(config, ifindex, program);
@@ -102,7 +108,8 @@ export function attachPort(plane: Plane, config: PortConfig): PortAction {
 function refuseForeign(name: string, ifindex: number): void {
   const { mode, programId, programName } = xdpAttached(ifindex);
   if (mode === "none") return;
-  const what = programName === undefined ? `program ${programId}` : `program ${JSON.stringify(programName)} (id ${programId})`;
+  const what =
+    programName === undefined ? `program ${programId}` : `program ${JSON.stringify(programName)} (id ${programId})`;
   throw new UnumError("FOREIGN_PROGRAM", `attach ${name}: it already runs XDP ${what}, which is not of these pins`, {
     remedy: `stop what attached it, or remove it: ip link set dev ${name} xdp off`,
   });
@@ -130,9 +137,9 @@ function attach(config: PortConfig, ifindex: number, program: Parameters<typeof 
 }
 
 /** True when there was a link to take away. */
-export function detachPort(plane: Plane, name: string): boolean {
-  if (!plane.pins.linkedInterfaces().includes(name)) return false;
-  const path = plane.pins.link(name);
+export function detachPort(pins: PinDirectory, name: string): boolean {
+  if (!pins.linkedInterfaces().includes(name)) return false;
+  const path = pins.link(name);
   const link = XdpLink.openPinned(path);
   try {
     // A severed link (the NIC is gone) has nothing to detach.
@@ -140,8 +147,24 @@ export function detachPort(plane: Plane, name: string): boolean {
   } finally {
     link.close();
   }
-  plane.pins.unlink(path);
+  pins.unlink(path);
   return true;
+}
+
+/**
+ * Detaches every port and removes every pin, whatever version of unum made them. Returns the ports.
+ * @throws UnumError LOCKED, PIN_DIRECTORY, PERMISSION
+ */
+export function removeEdge(pins: PinDirectory, lockWaitMs = 10_000): string[] {
+  pins.requireSafe();
+  const lock = lockDirectory(pins.path, { waitMs: lockWaitMs });
+  try {
+    const detached = pins.linkedInterfaces().filter((name) => detachPort(pins, name));
+    pins.remove();
+    return detached;
+  } finally {
+    lock.close();
+  }
 }
 
 /** What a mode other than the one asked for, or a virtual device, asks of the operator. One line each. */

@@ -6,7 +6,16 @@ import type { Change } from "../control/plan.ts";
 import { planChanges } from "../control/plan.ts";
 import type { NextHop, State } from "../control/state.ts";
 import type { Observed, Plane, PortAction, Writes } from "../dataplane/index.ts";
-import { attachPort, carryOut, detachPort, observe, observePorts, planWrites, portNotices, writeCount } from "../dataplane/index.ts";
+import {
+  attachPort,
+  carryOut,
+  detachPort,
+  observe,
+  observePorts,
+  planWrites,
+  portNotices,
+  writeCount,
+} from "../dataplane/index.ts";
 import { UnumError } from "../errors.ts";
 import type { Model } from "../model/index.ts";
 import { hasAddress, readInterfaces, resolveNextHops } from "../netlink/index.ts";
@@ -104,23 +113,40 @@ export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOp
 
   const notices: string[] = [];
   if (!hasAddress(model.edge.address)) {
-    notices.push(`edge.address ${model.edge.address} is on no interface of this machine: servers will find nobody there`);
+    notices.push(
+      `edge.address ${model.edge.address} is on no interface of this machine: servers will find nobody there`,
+    );
   }
   const moved: NextHopChange[] = [];
   for (const name of endpoints.keys()) {
     const [from, to] = [observed.state?.nextHops.get(name), nextHops.get(name)];
     if (!sameNextHop(from, to)) moved.push({ endpoint: name, from, to });
-    if (to === undefined) notices.push(`${name} ${endpoints.get(name)} is not resolved: there is no route, or its neighbour does not answer`);
+    if (to === undefined)
+      notices.push(
+        `${name} ${endpoints.get(name)} is not resolved: there is no route, or its neighbour does not answer`,
+      );
   }
   return {
     state,
     observed,
-    changes: planChanges(model, observed.state?.model),
+    changes: planChanges(withPortsOf(model, observed), observed.state?.model),
     nextHops: moved,
     writes,
     rows: writeCount(writes),
     notices,
   };
+}
+
+/** A document that lists no ports leaves them as they are. */
+function withPortsOf(model: Model, observed: Observed): Model {
+  const ports = observed.state?.model.edge.interfaces;
+  if (model.edge.interfaces.length > 0 || ports === undefined) return model;
+  return { ...model, edge: { ...model.edge, interfaces: ports } };
+}
+
+/** What apply would make where there is nothing yet. */
+export function planFresh(model: Model): readonly Change[] {
+  return planChanges(model, undefined);
 }
 
 /** True when applying would change nothing. */
@@ -148,7 +174,7 @@ function applyPorts(plane: Plane, model: Model): PortChange[] {
   const changes: PortChange[] = wanted.map((config) => ({ name: config.name, action: attachPort(plane, config) }));
   for (const { name } of observePorts(plane)) {
     if (wanted.some((config) => config.name === name)) continue;
-    if (detachPort(plane, name)) changes.push({ name, action: "detached" });
+    if (detachPort(plane.pins, name)) changes.push({ name, action: "detached" });
   }
   return changes;
 }

@@ -1,0 +1,31 @@
+import { Command } from "commander";
+import { loadDocument } from "../../document/index.ts";
+import { applyEdge } from "../../edge/reconcile.ts";
+import type { CommonOptions, Context } from "../context.ts";
+import { DEFAULT_STATE_FILE, examples, withCommonOptions } from "../context.ts";
+import { loadPlane, sayApplied, sayNotices } from "../edge.ts";
+
+/** `unum apply`: maps and ports become what the document says. */
+export function applyCommand(context: Context): Command {
+  const command = new Command("apply")
+    .description("make maps and ports equal to a document, while packets flow")
+    .argument("[file]", `the document (default: --state, ${DEFAULT_STATE_FILE})`)
+    .addHelpText(
+      "after",
+      examples("unum apply state.yaml", "unum apply --pin-dir /sys/fs/bpf/edge2 state.yaml") +
+        "\nA document without edge.interfaces leaves the attached ports as they are.\n",
+    )
+    .action(async (argument: string | undefined, options: CommonOptions) => {
+      const started = performance.now();
+      const file = argument ?? options.state;
+      const { model, notices } = loadDocument(file);
+      const plane = loadPlane(context, options, model.edge.vmCapacity);
+      try {
+        if (options.json !== true) sayNotices(context, file, notices);
+        sayApplied(context, options, await applyEdge(plane, model, context), started);
+      } finally {
+        plane.close();
+      }
+    });
+  return withCommonOptions(command);
+}

@@ -1,0 +1,49 @@
+import { Command } from "commander";
+import { loadDocument } from "../../document/index.ts";
+import type { CommonOptions, Context } from "../context.ts";
+import { DEFAULT_STATE_FILE, examples, jsonOption, say, stateOption } from "../context.ts";
+import { sayNotices } from "../edge.ts";
+import { count, json } from "../render.ts";
+
+/** `unum check`: needs no privilege and reads no map. */
+export function checkCommand(context: Context): Command {
+  return new Command("check")
+    .description("validate a document; nothing is read from or written to the kernel")
+    .argument("[file]", `the document (default: --state, ${DEFAULT_STATE_FILE})`)
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText("after", examples("unum check state.yaml", "unum check --json state.yaml"))
+    .action((argument: string | undefined, options: CommonOptions) => {
+      const file = argument ?? options.state;
+      const { model, notices } = loadDocument(file);
+      const objects = {
+        profiles: model.profiles.size,
+        servers: model.servers.size,
+        gateways: model.gateways.size,
+        tenants: model.tenants.size,
+        circuits: sum(model.tenants.values(), (tenant) => tenant.circuits.size),
+        routes: sum(model.tenants.values(), (tenant) => tenant.routes.size),
+        vms: sum(model.tenants.values(), (tenant) => tenant.vms.size),
+      };
+      if (options.json === true) {
+        json(context, { file, valid: true, objects, notices });
+        return;
+      }
+      sayNotices(context, file, notices);
+      const parts = [
+        count(objects.servers, "server"),
+        count(objects.gateways, "gateway"),
+        count(objects.tenants, "tenant"),
+        count(objects.circuits, "circuit"),
+        count(objects.routes, "route"),
+        count(objects.vms, "VM"),
+      ];
+      say(context, `${file}: valid: ${parts.join(", ")}`);
+    });
+}
+
+function sum<T>(items: Iterable<T>, of: (item: T) => number): number {
+  let total = 0;
+  for (const item of items) total += of(item);
+  return total;
+}

@@ -1,0 +1,93 @@
+// Opening the edge for a command, and saying what happened to it.
+
+import type { Change } from "../control/plan.ts";
+import { PinDirectory, Plane } from "../dataplane/index.ts";
+import type { Notice } from "../document/index.ts";
+import type { Applied, EdgePlan } from "../edge/reconcile.ts";
+import { isEmpty } from "../edge/reconcile.ts";
+import type { CommonOptions, Context } from "./context.ts";
+import { say, warn } from "./context.ts";
+import { count, json } from "./render.ts";
+
+export function openPlane(context: Context, options: Pick<CommonOptions, "pinDir">): Plane {
+  return Plane.open(new PinDirectory(options.pinDir), context.objectPath);
+}
+
+export function loadPlane(context: Context, options: Pick<CommonOptions, "pinDir">, vmCapacity: number): Plane {
+  return Plane.load(new PinDirectory(options.pinDir), context.objectPath, { vmCapacity });
+}
+
+export function sayNotices(context: Context, file: string, notices: readonly Notice[]): void {
+  for (const { line, column, path, message } of notices)
+    warn(context, `${file}:${line}:${column}: ${path}: ${message}`);
+}
+
+const SIGNS = { add: "+", change: "~", remove: "-" } as const;
+
+function subject({ kind, tenant, name }: Change): string {
+  if (kind === "edge") return "edge";
+  return tenant === undefined ? `${kind} ${name}` : `${kind} ${tenant} ${name}`;
+}
+
+function changeText(change: Change): string {
+  const fields = (change.fields ?? []).map(({ field, from, to }) => {
+    if (change.action === "change") return `${field} ${from ?? "none"} → ${to ?? "none"}`;
+    return `${field} ${(change.action === "add" ? to : from) ?? "none"}`;
+  });
+  return `${SIGNS[change.action]} ${subject(change)}${fields.length === 0 ? "" : `: ${fields.join(", ")}`}`;
+}
+
+function summary(changes: readonly Change[]): string {
+  const of = (action: Change["action"]): number => changes.filter((change) => change.action === action).length;
+  return `${of("add")} to add, ${of("change")} to change, ${of("remove")} to remove`;
+}
+
+/** Lines of a plan; a table of a million VMs is not printed line by line. */
+const LINES_MAX = 1000;
+
+function sayChanges(context: Context, changes: readonly Change[]): void {
+  for (const change of changes.slice(0, LINES_MAX)) say(context, changeText(change));
+  if (changes.length > LINES_MAX) say(context, `… and ${changes.length - LINES_MAX} more`);
+}
+
+/** The plan for an edge that has no tables yet. */
+export function sayFreshPlan(context: Context, options: CommonOptions, changes: readonly Change[]): void {
+  if (options.json === true) {
+    json(context, { changes, nextHops: [], notices: [] });
+    return;
+  }
+  sayChanges(context, changes);
+  say(context, `${summary(changes)}; nothing is loaded yet`);
+}
+
+export function sayPlan(context: Context, options: CommonOptions, plan: EdgePlan): void {
+  if (options.json === true) {
+    json(context, { changes: plan.changes, nextHops: plan.nextHops, rows: plan.rows, notices: plan.notices });
+    return;
+  }
+  for (const notice of plan.notices) warn(context, notice);
+  sayChanges(context, plan.changes);
+  for (const { endpoint, from, to } of plan.nextHops) {
+    say(context, `~ next hop of ${endpoint}: ${from?.nextHopMac ?? "unresolved"} → ${to?.nextHopMac ?? "unresolved"}`);
+  }
+  if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
+  else if (plan.changes.length > 0) say(context, `${summary(plan.changes)}; ${count(plan.rows, "row")} to write`);
+  else say(context, `${count(plan.rows, "row")} to write, to bring the maps in line`);
+}
+
+export function sayApplied(context: Context, options: CommonOptions, applied: Applied, started: number): void {
+  const { plan, ports } = applied;
+  const tookMs = Math.round(performance.now() - started);
+  if (options.json === true) {
+    json(context, { changes: plan.changes, rows: plan.rows, ports, notices: applied.notices, tookMs });
+    return;
+  }
+  for (const notice of applied.notices) warn(context, notice);
+  for (const { name, action } of ports) if (action !== "unchanged") say(context, `${name}: ${action}`);
+  if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
+  else
+    say(
+      context,
+      `applied: ${summary(plan.changes).replaceAll("to ", "")}; ${count(plan.rows, "row")} written in ${tookMs} ms`,
+    );
+}

@@ -1,0 +1,58 @@
+// The command tree.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { applyCommand } from "./commands/apply.ts";
+import { attachCommand, detachCommand } from "./commands/attach.ts";
+import { checkCommand } from "./commands/check.ts";
+import { countersCommand } from "./commands/counters.ts";
+import { objectCommands } from "./commands/objects.ts";
+import { planCommand } from "./commands/plan.ts";
+import { showCommand } from "./commands/show.ts";
+import type { Context } from "./context.ts";
+import { packageRoot } from "./context.ts";
+
+function version(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string }).version;
+}
+
+const AFTER = `
+Exit status: 0 done, 1 failed, 2 used in a way that does not exist, 3 differences (plan).
+
+A first edge:
+  unum check state.yaml        is the document right?
+  unum plan state.yaml         what would change?
+  unum apply state.yaml        make it so, attach the ports
+  unum show servers            one tunnel per server
+  unum counters                packets, bytes, drops by reason
+`;
+
+export function unumProgram(context: Context): Command {
+  const program = new Command("unum")
+    .description("XDP edge for virtual networks: one unnumbered tunnel per server")
+    .version(version())
+    .addHelpText("after", AFTER);
+  const commands = [
+    checkCommand(context),
+    planCommand(context),
+    applyCommand(context),
+    attachCommand(context),
+    detachCommand(context),
+    showCommand(context),
+    countersCommand(context),
+    ...objectCommands(context),
+  ];
+  for (const command of commands) program.addCommand(command);
+  inherit(program, context);
+  return program;
+}
+
+/** Streams from the context, and errors that are thrown to main instead of ending the process. */
+function inherit(command: Command, context: Context): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => context.streams.stdout.write(text),
+    writeErr: (text) => context.streams.stderr.write(text),
+  });
+  for (const child of command.commands) inherit(child, context);
+}
