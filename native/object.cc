@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <string_view>
 #include <vector>
 
 #include "arguments.hpp"
@@ -24,6 +23,14 @@ static std::string without_newline(std::string text)
 	while (!text.empty() && text.back() == '\n')
 		text.pop_back();
 	return text;
+}
+
+// libbpf puts the file's name before the sections that the compiler makes: "unum.rodata".
+static std::string name_of(const bpf_map *map)
+{
+	std::string name = bpf_map__name(map);
+	size_t dot = bpf_map__is_internal(map) ? name.find('.') : std::string::npos;
+	return dot == std::string::npos ? name : name.substr(dot);
 }
 
 Napi::Function Object::define(Napi::Env env)
@@ -91,9 +98,7 @@ bpf_map *Object::find_read_only_data() const
 	bpf_map *map;
 	bpf_object__for_each_map(map, opened())
 	{
-		std::string_view name = bpf_map__name(map);
-		if (bpf_map__is_internal(map) && name.size() >= 7 &&
-		    name.substr(name.size() - 7) == ".rodata")
+		if (name_of(map) == ".rodata")
 			return map;
 	}
 	throw Failure{.code = "ARGUMENT_INVALID",
@@ -133,7 +138,7 @@ Napi::Value Object::maps(const Info &info)
 	{
 		Napi::Object entry = Napi::Object::New(env);
 		const char *type = libbpf_bpf_map_type_str(bpf_map__type(map));
-		entry.Set("name", bpf_map__name(map));
+		entry.Set("name", name_of(map));
 		entry.Set("type", static_cast<double>(bpf_map__type(map)));
 		entry.Set("typeName", type ? type : "unknown");
 		entry.Set("keySize", bpf_map__key_size(map));
