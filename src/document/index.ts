@@ -5,13 +5,16 @@ import { validateModel } from "../model/index.ts";
 import { buildModel } from "./build.ts";
 import { readDocumentFile } from "./file.ts";
 import type { Notice } from "./problem.ts";
-import { DocumentError, invalidDocument } from "./problem.ts";
+import { invalidDocument } from "./problem.ts";
 import { Reader } from "./reader.ts";
 import { Tree } from "./tree.ts";
 
+export type { Edit, EditMap, EditValue } from "./edit.ts";
+export { editDocument } from "./edit.ts";
 export { DOCUMENT_BYTES_MAX, decodeText, readDocumentFile } from "./file.ts";
 export type { DocumentProblem, Notice } from "./problem.ts";
 export { DocumentError, problemText } from "./problem.ts";
+export { writeDocumentFile } from "./write.ts";
 
 export interface ParsedDocument {
   readonly model: Model;
@@ -57,9 +60,4 @@ export function parseModel(text: string, fileName: string): ParsedDocument {
 /** Text without its byte order mark. */
 export function withoutMark(text: string): string {
   return text.startsWith("\ufeff") ? text.slice(1) : text;
-}
-
-/** Whether `error` says that a document is wrong or unreadable. */
-export function isDocumentError(error: unknown): error is DocumentError {
-  return error instanceof DocumentError;
 }

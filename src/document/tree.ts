@@ -37,6 +37,7 @@ export class Tree {
   readonly #lines: LineCounter;
   readonly #problems: DocumentProblem[] = [];
   readonly #pairs = new Map<Node, Map<string, Pair>>();
+  #plainContents: Plain | undefined;
 
   /**
    * @param text without byte order mark
@@ -127,8 +128,11 @@ export class Tree {
   /** The document as plain data. What cannot be represented is a problem and left out. */
   plain(): Plain {
     const { contents } = this.document;
-    if (contents === null) return null;
-    return this.#plain(contents, [], { aliased: -1, open: new Set() }) ?? null;
+    if (this.#plainContents === undefined) {
+      const state = { aliased: -1, open: new Set<Node>() };
+      this.#plainContents = (contents === null ? null : this.#plain(contents, [], state)) ?? null;
+    }
+    return this.#plainContents;
   }
 
   #plain(node: ParsedNode, steps: readonly PathStep[], state: Expansion): Plain | undefined {
@@ -260,11 +264,12 @@ function isTextTag(node: Node): boolean {
 }
 
 /** `key:` with nothing after it: the place of the value is somewhere behind, so the key is shown. */
-function isEmpty(node: ParsedNode | null): boolean {
+export function isEmpty(node: ParsedNode | null): boolean {
   return node === null || (isScalar(node) && node.range[0] === node.range[1]);
 }
 
-function isNamed(item: unknown, name: string): boolean {
+/** Whether a list entry is meant by `name`: a scalar by its value, a route by its prefix, an interface by its name. */
+export function isNamed(item: unknown, name: string): boolean {
   if (isScalar(item)) return keyText(item) === name;
   if (!isMap(item)) return false;
   return item.items.some((pair) => {
