@@ -18,8 +18,7 @@ export function loadPlane(context: Context, options: Pick<CommonOptions, "pinDir
 }
 
 export function sayNotices(context: Context, file: string, notices: readonly Notice[]): void {
-  for (const { line, column, path, message } of notices)
-    warn(context, `${file}:${line}:${column}: ${path}: ${message}`);
+  for (const { path, message } of notices) warn(context, `${file}: ${path}: ${message}`);
 }
 
 const SIGNS = { add: "+", change: "~", remove: "-" } as const;

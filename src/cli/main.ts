@@ -14,7 +14,10 @@ const USAGE_STATUS = 2;
 const FAILED_STATUS = 1;
 
 function errorLines(thrown: unknown): string[] {
-  if (thrown instanceof DocumentError && thrown.problems.length > 0) return thrown.problems.map(problemText);
+  if (thrown instanceof DocumentError && thrown.problems.length > 0) {
+    const [first] = thrown.message.split("\n", 1);
+    return [...thrown.problems.map(problemText), `unum: ${first}; nothing was changed`];
+  }
   if (!(thrown instanceof UnumError)) {
     const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
     return [`unum: internal error: ${text}`];

@@ -5,6 +5,7 @@
 // then the deletes, the other way round. Before record slots and freed indexes are used again, and before anything is
 // taken away, the kernel is asked to wait for running programs (gracePeriod): no packet follows half of a change.
 
+import { SLOT_BYTES, WORD_BYTES } from "../bpf/bucket-table.ts";
 import { gracePeriod, monotonicNs } from "../bpf/system.ts";
 import type { State } from "../control/state.ts";
 import { UnumError } from "../errors.ts";
@@ -13,7 +14,6 @@ import { resetTraffic } from "./counters.ts";
 import type { Indexes } from "./indexes.ts";
 import { allocateIndexes } from "./indexes.ts";
 import type { StructName } from "./layout.ts";
-import { WORD_BYTES } from "./layout.ts";
 import type { Observed } from "./observe.ts";
 import type { Plane, TableName } from "./plane.ts";
 import { elementKey } from "./plane.ts";
@@ -23,8 +23,6 @@ import { bytesEqual, difference, fromHex, packKeys, packWords, wordAndRecordEqua
 /** An endpoint that a VM left may still send for it, and is still a member, for so many units of 2^30 ns. */
 const MOVED_UNITS = 5n;
 const UNIT_SHIFT = 30n;
-const SLOT_BYTES = 16;
-
 /** What is to be written: per map, in no order yet. Data; nothing has happened. */
 export interface Writes {
   readonly desired: Rows;

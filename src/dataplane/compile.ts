@@ -2,6 +2,7 @@
 
 import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
 import { ipv4ToNumber, macToBytes, prefixAddress, prefixLength, ZERO_MAC } from "../address/index.ts";
+import { SLOT_BYTES } from "../bpf/bucket-table.ts";
 import type { EndpointState, State } from "../control/state.ts";
 import { UnumError } from "../errors.ts";
 import type { Circuit, Gateway, Model, Profile, Server, Tenant } from "../model/index.ts";
@@ -12,8 +13,6 @@ import type { Rows, WordAndRecord } from "./rows.ts";
 import { hex, slotWords } from "./rows.ts";
 
 const PROTOCOL_UDP = 17;
-const SLOT_BYTES = 16;
-
 export interface CompileInput {
   readonly state: State;
   readonly indexes: Indexes;

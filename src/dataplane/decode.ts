@@ -1,8 +1,9 @@
 // Rows → state: what the maps hold, in domain words. The inverse of compile.ts. A row that contradicts another (a writer was
 // killed, or somebody else wrote) is left out and named as a problem; the next apply mends it.
 
-import type { Ipv4Prefix } from "../address/index.ts";
+import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
 import { interfaceAddressOf, ipv4FromNumber, macFromBytes, prefixOf } from "../address/index.ts";
+import { SLOT_BYTES } from "../bpf/bucket-table.ts";
 import type { EndpointState, Interface, NextHop, State } from "../control/state.ts";
 import type {
   Circuit,
@@ -21,8 +22,6 @@ import type { Indexes, IndexKind } from "./indexes.ts";
 import type { Layout } from "./layout.ts";
 import type { Rows } from "./rows.ts";
 import { fromHex } from "./rows.ts";
-
-const SLOT_BYTES = 16;
 
 export interface DecodeInput {
   readonly rows: Rows;
@@ -55,7 +54,7 @@ interface TenantUnderWay {
   readonly servers: string[];
   readonly circuits: Map<string, Circuit>;
   readonly routes: Map<Ipv4Prefix, Route>;
-  readonly vms: Map<string, Vm>;
+  readonly vms: Map<Ipv4, Vm>;
 }
 
 class Decoder {
@@ -295,7 +294,7 @@ export function decodeRows(layout: Layout, input: DecodeInput): Decoded {
   decoder.readEndpoints();
   decoder.readTenants();
   const { profiles, servers, gateways, interfaces, nextHops, endpointStates, problems } = decoder;
-  const tenants = decoder.tenants as ReadonlyMap<string, Tenant>;
+  const tenants: ReadonlyMap<string, Tenant> = decoder.tenants;
   const model = edge && { edge, profiles, servers, gateways, tenants };
   return {
     state: model && { model, interfaces, nextHops },

@@ -32,9 +32,6 @@ export type StructName =
   | "profile_detail"
   | "meta";
 
-/** Bytes of the key word, and of the value word after it, in a slot of a bucket table. */
-export const WORD_BYTES = 8;
-
 export class Layout {
   readonly btf: Btf;
   readonly #codecs = new Map<StructName, Codec>();

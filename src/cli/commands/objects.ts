@@ -1,7 +1,7 @@
 // `unum profile|server|gateway|tenant|circuit|route|vm set …` and `… delete …`: one object, in the document and in the maps.
 
 import { Command } from "commander";
-import type { Edit } from "../../document/index.ts";
+import type { Edit, EditMap } from "../../document/index.ts";
 import { UnumError } from "../../errors.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { examples, withCommonOptions } from "../context.ts";
@@ -217,12 +217,12 @@ function namedCommand(context: Context, spec: ObjectSpec, verb: "set" | "delete"
   return command;
 }
 
-/** Fields of the object that the command line gives; null takes one away. */
-function given(spec: ObjectSpec, options: Record<string, unknown>): Record<string, unknown> {
-  const fields: Record<string, unknown> = {};
+/** Fields of the object that the command line gives; undefined takes one away. */
+function given(spec: ObjectSpec, options: Record<string, unknown>): EditMap {
+  const fields: Record<string, EditMap[string]> = {};
   for (const { flags, field } of spec.options) {
     const value = options[optionKey(flags)];
-    if (value !== undefined) fields[field] = value;
+    if (value !== undefined) fields[field] = value === null ? undefined : (value as EditMap[string]);
   }
   if (Object.keys(fields).length === 0) {
     const known = spec.options.map(({ flags }) => flags.split(" ")[0]).join(", ");
