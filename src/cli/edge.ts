@@ -36,9 +36,15 @@ function changeText(change: Change): string {
   return `${SIGNS[change.action]} ${subject(change)}${fields.length === 0 ? "" : `: ${fields.join(", ")}`}`;
 }
 
-function summary(changes: readonly Change[]): string {
-  const of = (action: Change["action"]): number => changes.filter((change) => change.action === action).length;
-  return `${of("add")} to add, ${of("change")} to change, ${of("remove")} to remove`;
+const TENSES = {
+  future: { add: "to add", change: "to change", remove: "to remove" },
+  past: { add: "added", change: "changed", remove: "removed" },
+} as const;
+
+function summary(changes: readonly Change[], tense: keyof typeof TENSES): string {
+  const of = (action: Change["action"]): string =>
+    `${changes.filter((change) => change.action === action).length} ${TENSES[tense][action]}`;
+  return `${of("add")}, ${of("change")}, ${of("remove")}`;
 }
 
 /** Lines of a plan; a table of a million VMs is not printed line by line. */
@@ -56,7 +62,7 @@ export function sayFreshPlan(context: Context, options: CommonOptions, changes: 
     return;
   }
   sayChanges(context, changes);
-  say(context, `${summary(changes)}; nothing is loaded yet`);
+  say(context, `${summary(changes, "future")}; nothing is loaded yet`);
 }
 
 export function sayPlan(context: Context, options: CommonOptions, plan: EdgePlan): void {
@@ -70,7 +76,8 @@ export function sayPlan(context: Context, options: CommonOptions, plan: EdgePlan
     say(context, `~ next hop of ${endpoint}: ${from?.nextHopMac ?? "unresolved"} → ${to?.nextHopMac ?? "unresolved"}`);
   }
   if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
-  else if (plan.changes.length > 0) say(context, `${summary(plan.changes)}; ${count(plan.rows, "row")} to write`);
+  else if (plan.changes.length > 0)
+    say(context, `${summary(plan.changes, "future")}; ${count(plan.rows, "row")} to write`);
   else say(context, `${count(plan.rows, "row")} to write, to bring the maps in line`);
 }
 
@@ -84,9 +91,5 @@ export function sayApplied(context: Context, options: CommonOptions, applied: Ap
   for (const notice of applied.notices) warn(context, notice);
   for (const { name, action } of ports) if (action !== "unchanged") say(context, `${name}: ${action}`);
   if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
-  else
-    say(
-      context,
-      `applied: ${summary(plan.changes).replaceAll("to ", "")}; ${count(plan.rows, "row")} written in ${tookMs} ms`,
-    );
+  else say(context, `applied: ${summary(plan.changes, "past")}; ${count(plan.rows, "row")} written in ${tookMs} ms`);
 }

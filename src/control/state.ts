@@ -31,4 +31,3 @@ export interface State {
   /** By endpoint name; absent while the neighbour is not resolved. */
   readonly nextHops: ReadonlyMap<string, NextHop>;
 }
-

@@ -120,7 +120,7 @@ const VIEWS: Readonly<Record<string, View>> = {
           address: circuit.address,
           peer: circuit.peer,
           peerMac: circuit.peerMac ?? learned.get(`${tenant}/${name}`),
-          learned: circuit.peerMac === undefined,
+          learned: circuit.peerMac === undefined && learned.has(`${tenant}/${name}`),
         })),
       );
     },
