@@ -59,15 +59,18 @@ export class DocumentError extends UnumError {
   }
 }
 
+/** Problems that are collected: a generated document can be wrong in a million places. */
+export const COLLECTED_MAX = 1000;
+
 /** Problems that an error lists; what is beyond is counted. */
 const LISTED_MAX = 50;
 
-/** @param total problems found, of which `problems` are those that were kept */
 export function invalidDocument(file: string, found: readonly DocumentProblem[]): DocumentError {
   const sorted = [...found].sort((a, b) => a.line - b.line || a.column - b.column);
   const problems = sorted.slice(0, LISTED_MAX);
   const lines = problems.map(problemText);
   if (sorted.length > problems.length) lines.push(`${file}: and ${sorted.length - problems.length} more`);
-  const count = sorted.length === 1 ? "1 problem" : `${sorted.length} problems`;
+  const atLeast = sorted.length < COLLECTED_MAX ? "" : "at least ";
+  const count = sorted.length === 1 ? "1 problem" : `${atLeast}${sorted.length} problems`;
   return new DocumentError("DOCUMENT_INVALID", `read ${file}: ${count}\n${lines.join("\n")}`, { problems });
 }

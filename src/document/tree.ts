@@ -4,7 +4,7 @@
 import type { Document, Node, Pair, ParsedNode } from "yaml";
 import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, Parser, Scalar } from "yaml";
 import type { DocumentProblem, PathStep } from "./problem.ts";
-import { invalidDocument, pathText } from "./problem.ts";
+import { COLLECTED_MAX, invalidDocument, pathText } from "./problem.ts";
 
 /** Levels that a document nests; the deepest that means anything has 8. */
 const DEPTH_MAX = 32;
@@ -12,8 +12,6 @@ const DEPTH_MAX = 32;
 const LEXEMES_MAX = 8_000_000;
 /** Nodes reached through aliases: a few lines can expand to billions. */
 const ALIASED_MAX = 10_000;
-/** Problems that are kept. */
-const PROBLEMS_MAX = 1000;
 
 /** A scalar that is neither text, nor a plain decimal integer, nor true, false or null. */
 export class Unusual {
@@ -72,11 +70,11 @@ export class Tree {
   }
 
   get full(): boolean {
-    return this.#problems.length >= PROBLEMS_MAX;
+    return this.#problems.length >= COLLECTED_MAX;
   }
 
   #addAt(offset: number, path: string, message: string): void {
-    if (this.#problems.length >= PROBLEMS_MAX) return;
+    if (this.#problems.length >= COLLECTED_MAX) return;
     const { line, col } = this.#lines.linePos(offset);
     this.#problems.push({ file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), path, message });
   }

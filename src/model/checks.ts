@@ -43,8 +43,12 @@ export function requireStationMac({ problems }: Validation, path: ModelPath, mac
   else if (macIsZero(mac)) problems.add(path, `${mac} is no address, expected the MAC of one interface`);
 }
 
-/** Why `name` is not the name of a server. */
-export function missingServer({ model }: Validation, name: string): string {
+/**
+ * Why `name` is not the name of a server.
+ * @param except a server that cannot have been meant
+ */
+export function missingServer({ model }: Validation, name: string, except?: string): string {
   if (model.gateways.has(name)) return `${JSON.stringify(name)} is a gateway, expected a server`;
-  return `no server is named ${JSON.stringify(name)}${suggestion(name, model.servers.keys()) || ", expected one"}`;
+  const candidates = [...model.servers.keys()].filter((candidate) => candidate !== except);
+  return `no server is named ${JSON.stringify(name)}${suggestion(name, candidates) || ", expected one"}`;
 }

@@ -135,7 +135,7 @@ function validateStandbys(validation: Validation): void {
       problems.add(path, "a server cannot be its own standby, expected another server");
       finished.add(name);
     } else if (!model.servers.has(standby) && !validation.unread("servers", standby)) {
-      problems.add(path, missingServer(validation, standby));
+      problems.add(path, missingServer(validation, standby, name));
     }
   }
   for (const start of model.servers.keys()) {
