@@ -115,7 +115,9 @@ export function observe(plane: Plane): Observed {
     egress,
     names,
   };
-  const ports: readonly PortConfig[] = observePorts(plane).map(({ name, role, mode }) => ({ name, role, mode }));
+  const ports: readonly PortConfig[] = observePorts(plane)
+    .filter((port) => port.attached)
+    .map(({ name, role, mode }) => ({ name, role, mode }));
   const decoded = decodeRows(layout, { rows, vms, vmCapacity: plane.meta.vmCapacity, ports });
   return { ...decoded, rows, vms, retired, slots: { endpoints: endpoints.slots, circuits: circuits.slots } };
 }

@@ -1,6 +1,6 @@
 // The pin directory: where it is, whether it is safe to use, and what the files in it are called.
 
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isBpffs, mountBpffs } from "../bpf/system.ts";
 import { causeText, UnumError } from "../errors.ts";
@@ -122,11 +122,6 @@ export class PinDirectory {
       if (path === this.path) this.requireSafe();
     }
     this.requireSafe();
-  }
-
-  /** Puts what is pinned at `fresh` in the place of `path`: at no moment is there none. */
-  replace(fresh: string, path: string): void {
-    renameSync(fresh, path);
   }
 
   unlink(path: string): void {

@@ -4,11 +4,12 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Btf } from "../bpf/btf.ts";
 import { BucketTable } from "../bpf/bucket-table.ts";
+import { XdpLink } from "../bpf/link.ts";
 import { BpfMap } from "../bpf/map.ts";
 import { MappedArray } from "../bpf/mapped-array.ts";
 import { BpfObject } from "../bpf/object.ts";
 import { BpfProgram } from "../bpf/program.ts";
-import { lockDirectory } from "../bpf/system.ts";
+import { lockDirectory, renamePin } from "../bpf/system.ts";
 import { UnumError } from "../errors.ts";
 import { Layout } from "./layout.ts";
 import type { PinDirectory } from "./pins.ts";
@@ -138,18 +139,32 @@ export class Plane {
     }
   }
 
-  /** Loads the programs of this build over the tables that exist and swaps the pins; Ports moves the links over. */
+  /**
+   * Loads the programs of this build over the tables that exist, lets every port go on with its new one, and swaps the pins.
+   * A program that the kernel refuses changes nothing; a process that is killed here is followed by one that does it again.
+   */
   #upgrade(objectPath: string, hash: bigint): void {
+    const roles = new Map(PROGRAM_ROLES.map((role) => [this.program(role).info.id, role]));
     const object = BpfObject.open(objectPath);
     try {
+      object.setMaxEntries("vms4", this.map("vms4").info.maxEntries);
       for (const { name } of object.maps) if (!name.startsWith(".")) object.reuseMap(name, this.map(name));
       configure(object, this.layout.btf, this.meta.seed, (table) => this.map(table).info.maxEntries);
       object.load();
+      for (const port of this.pins.linkedInterfaces()) {
+        const link = XdpLink.openPinned(this.pins.link(port));
+        try {
+          const role = roles.get(link.info.programId);
+          if (role !== undefined && link.info.ifindex !== 0) link.update(object.program(`unum_${role}`));
+        } finally {
+          link.close();
+        }
+      }
       for (const role of PROGRAM_ROLES) {
         const fresh = this.pins.program(`${role}~new`);
         this.pins.unlink(fresh);
         object.program(`unum_${role}`).pin(fresh);
-        this.pins.replace(fresh, this.pins.program(role));
+        renamePin(fresh, this.pins.program(role));
       }
       const { vmCapacity, seed } = this.meta;
       const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: hash };
