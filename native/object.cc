@@ -244,8 +244,12 @@ Napi::Value Object::reuse_map(const Info &info)
 	if (is.max_entries != bpf_map__max_entries(map))
 		differences.push_back(
 			difference("max entries", is.max_entries, bpf_map__max_entries(map)));
-	if (is.map_flags != bpf_map__map_flags(map))
-		differences.push_back(difference("flags", is.map_flags, bpf_map__map_flags(map)));
+	uint32_t flags = is.map_flags;
+	// The kernel adds it to every devmap by itself (dev_map_init_map in kernel/bpf/devmap.c).
+	if (is.type == BPF_MAP_TYPE_DEVMAP || is.type == BPF_MAP_TYPE_DEVMAP_HASH)
+		flags &= ~uint32_t{BPF_F_RDONLY_PROG};
+	if (flags != bpf_map__map_flags(map))
+		differences.push_back(difference("flags", flags, bpf_map__map_flags(map)));
 	if (!differences.empty()) {
 		std::string reason = "the existing one has ";
 		for (size_t i = 0; i < differences.size(); i++)

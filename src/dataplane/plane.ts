@@ -60,6 +60,7 @@ export class Plane {
   readonly #arrays = new Map<string, MappedArray>();
   readonly #tables = new Map<TableName, BucketTable>();
   #writable: boolean;
+  #upgraded = false;
 
   private constructor(pins: PinDirectory, layout: Layout, lock: { close(): void } | undefined) {
     this.pins = pins;
@@ -169,9 +170,15 @@ export class Plane {
       const { vmCapacity, seed } = this.meta;
       const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: hash };
       this.map("meta").update(elementKey(0), this.layout.encode("meta", meta));
+      this.#upgraded = true;
     } finally {
       object.close();
     }
+  }
+
+  /** True when the programs were of another build, and were exchanged while they ran. */
+  get upgraded(): boolean {
+    return this.#upgraded;
   }
 
   #readMeta(): Meta {

@@ -160,6 +160,7 @@ export async function applyEdge(plane: Plane, model: Model, options: PlanOptions
   carryOut(plane, plan.writes, plan.observed);
   const ports = applyPorts(plane, model);
   const notices = [...plan.notices];
+  if (plane.upgraded) notices.push("the programs were of another build: exchanged in place, no packet was lost to it");
   for (const { name, action } of ports) {
     const mode = model.edge.interfaces.find((port) => port.name === name)?.mode;
     if (action === "attached" && mode !== undefined) notices.push(...portNotices(name, mode));
