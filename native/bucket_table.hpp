@@ -24,7 +24,7 @@
  * A writer may be killed anywhere: marks vanish with it, at worst a key was copied and not removed.
  * Opening the table repairs that.
  *
- * Memory of ours: 1.125 bytes for each bucket.
+ * Memory of ours: 1.125 bytes for each bucket, and a few hundred kilobytes.
  */
 #pragma once
 
@@ -95,8 +95,13 @@ class BucketTable
 		uint32_t bucket;
 		uint32_t index;
 	};
+	struct Sight {
+		uint32_t live;     // has the key
+		uint32_t promised; // will have it
+		uint32_t free;     // may be given to a key
+	};
 	struct Step; // of a search
-	class Visited;
+	struct Search;
 	// What a new key found: a slot, itself, a slot after a grace period, no way to one.
 	enum class Room {
 		placed,
@@ -115,13 +120,12 @@ class BucketTable
 	{
 		return &config_.buckets[slot.bucket].slots[slot.index].value;
 	}
-	template <class KeyAt, class Visit>
-	void each_place(size_t count, KeyAt key_at, Visit visit) const;
+	template <class Item, class Visit>
+	void each_place(const Item *items, size_t count, Visit visit) const;
 
 	void scan();
 	bool find_live(uint64_t key, Places at, Slot &found) const;
-	bool find_reserved(uint64_t key, Places at, Slot &found) const;
-	bool free_slot(uint32_t bucket, Slot &found) const;
+	Sight look(uint32_t bucket, uint64_t key) const;
 
 	uint64_t count_new(const Pair *puts, size_t count) const;
 	[[noreturn]] void refuse(const Pair *puts, size_t count) const;
@@ -149,7 +153,7 @@ class BucketTable
 	uint64_t size_ = 0, resting_ = 0, reserved_ = 0, repaired_ = 0;
 	uint64_t freed_at_ = 0; // grace moment of the last free
 	bool settled_ = false;  // a grace period has passed since the table was opened
-	std::shared_ptr<Visited> visited_;
+	std::shared_ptr<Search> search_;
 };
 
 } // namespace unum
