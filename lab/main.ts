@@ -22,26 +22,29 @@ const options = process.argv.slice(2);
 const keep = options.includes("--keep");
 const unknown = options.find((option) => option !== "--keep");
 
-try {
-  if (options.includes("--help") || options.includes("-h")) console.log(USAGE);
-  else if (unknown !== undefined) {
-    console.error(`lab: read option ${unknown}: expected --keep or nothing\n\n${USAGE}`);
-    process.exitCode = 2;
-  } else if (process.env.UNUM_LAB_INSIDE === "1") await tell();
-  else process.exitCode = await runInSandbox();
-} catch (error) {
+if (options.includes("--help") || options.includes("-h")) console.log(USAGE);
+else if (unknown !== undefined) {
+  console.error(`lab: read option ${unknown}: expected --keep or nothing\n\n${USAGE}`);
+  process.exitCode = 2;
+} else {
+  // Not by the exit code alone: after a failure a ping may still be running, and it dies with the sandbox.
+  process.exit(await (process.env.UNUM_LAB_INSIDE === "1" ? tell() : runInSandbox()).catch(explainFailure));
+}
+
+function explainFailure(error: unknown): number {
   if (!(error instanceof UntrueError)) console.error(`lab: ${causeText(error)}`);
   if (error instanceof UnumError && error.remedy) console.error(`  ${error.remedy}`);
-  process.exitCode = 1;
+  return 1;
 }
 
 /** Inside: the demonstration; then, to be kept, waits for the other side to have done so. */
-async function tell(): Promise<void> {
+async function tell(): Promise<number> {
   await demonstrate();
-  if (!process.send) return;
-  process.send("keep");
-  await once(process, "message");
-  process.disconnect();
+  if (process.send) {
+    process.send("keep");
+    await once(process, "message");
+  }
+  return 0;
 }
 
 /** Outside: starts the inside and dies with it. Returns the exit status. */
