@@ -14,7 +14,7 @@ class Refusal extends Error {}
 /** What a value looks like in a message. */
 export function shown(input: unknown): string {
   if (input === null) return "nothing";
-  if (input instanceof Unusual) return `the number ${input.source}`;
+  if (input instanceof Unusual) return `the number ${input.source.slice(0, 40)}`;
   if (typeof input === "string") return quote(input);
   if (typeof input === "number") return `the number ${input}`;
   if (Array.isArray(input)) return "a list";

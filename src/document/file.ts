@@ -3,6 +3,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { Lines } from "./lines.ts";
 import { DocumentError, invalidDocument } from "./problem.ts";
 
 /** The parser needs tens of bytes for one of the text's. */
@@ -83,9 +84,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   if (isUtf8(bytes)) return text;
   const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
   const { index, offset } = firstReplacement(text, bytes);
-  const before = text.slice(0, index);
-  const line = before.split("\n").length;
-  const column = index - before.lastIndexOf("\n");
+  const { line, column } = new Lines(text).placeOf(index);
   const message = utf16
     ? "the document is UTF-16, expected UTF-8"
     : `byte ${offset} (0x${bytes[offset]?.toString(16).padStart(2, "0")}) is not UTF-8, expected UTF-8 text`;

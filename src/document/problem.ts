@@ -28,7 +28,7 @@ export function pathText(steps: readonly PathStep[]): string {
   let text = "";
   for (const step of steps) {
     if (typeof step === "number") text += `[${step}]`;
-    else if (/^[A-Za-z0-9_-]+$/.test(step)) text += text === "" ? step : `.${step}`;
+    else if (/^[A-Za-z0-9_-]{1,64}$/.test(step)) text += text === "" ? step : `.${step}`;
     else text += `[${JSON.stringify(step.length > 64 ? `${step.slice(0, 64)}…` : step)}]`;
   }
   return text;

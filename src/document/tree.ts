@@ -2,7 +2,8 @@
 // the text. Of YAML's richer features, those whose meaning readers disagree about are refused.
 
 import type { Document, Node, Pair, ParsedNode } from "yaml";
-import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, Parser, Scalar } from "yaml";
+import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, Parser, Scalar } from "yaml";
+import { Lines } from "./lines.ts";
 import type { DocumentProblem, PathStep } from "./problem.ts";
 import { COLLECTED_MAX, invalidDocument, pathText } from "./problem.ts";
 
@@ -32,7 +33,7 @@ export interface PlainMap {
 export class Tree {
   readonly file: string;
   readonly document: Document.Parsed;
-  readonly #lines: LineCounter;
+  readonly #lines: Lines;
   readonly #problems: DocumentProblem[] = [];
   readonly #pairs = new Map<Node, Map<string, Pair>>();
   #plainContents: Plain | undefined;
@@ -43,15 +44,9 @@ export class Tree {
    */
   constructor(text: string, file: string) {
     this.file = file;
-    this.#lines = new LineCounter();
-    this.#lines.addNewLine(0);
+    this.#lines = new Lines(text);
     const nul = text.indexOf("\0");
-    if (nul >= 0) {
-      for (let at = text.indexOf("\n"); at >= 0 && at < nul; at = text.indexOf("\n", at + 1)) {
-        this.#lines.addNewLine(at + 1);
-      }
-      throw this.#failed(nul, "the document has a NUL character, expected text");
-    }
+    if (nul >= 0) throw this.#failed(nul, "the document has a NUL character, expected text");
     this.document = this.#parse(text);
   }
 
@@ -75,8 +70,8 @@ export class Tree {
 
   #addAt(offset: number, path: string, message: string): void {
     if (this.#problems.length >= COLLECTED_MAX) return;
-    const { line, col } = this.#lines.linePos(offset);
-    this.#problems.push({ file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), path, message });
+    const { line, column } = this.#lines.placeOf(offset);
+    this.#problems.push({ file: this.file, line, column, path, message: cut(message) });
   }
 
   #failed(offset: number, message: string): Error {
@@ -85,7 +80,7 @@ export class Tree {
   }
 
   #parse(text: string): Document.Parsed {
-    const parser = new Parser(this.#lines.addNewLine);
+    const parser = new Parser();
     // Keys are compared by plain() below: the composer's own check takes quadratic time.
     const composer = new Composer({ uniqueKeys: false, prettyErrors: false, merge: false, version: "1.2" });
     const documents: Document.Parsed[] = [];
@@ -107,7 +102,10 @@ export class Tree {
       if (documents.length > 1) break;
     }
     const [document, second] = documents as [Document.Parsed, Document.Parsed | undefined];
-    for (const problem of [...document.errors, ...document.warnings]) {
+    const problems = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+    for (const [index, problem] of problems.entries()) {
+      // Once the parser has lost its way, everything that follows is unexpected.
+      if (index > 0 && problem.code === "UNEXPECTED_TOKEN") continue;
       this.#addAt(problem.pos[0], "", lowerFirst(problem.message));
     }
     if (this.#problems.length > 0) throw invalidDocument(this.file, this.#problems);
@@ -206,7 +204,7 @@ export class Tree {
       if (name === "<<" && key.type === Scalar.PLAIN) {
         this.#addAt(offset, pathText([...steps, name]), "merge keys are not supported, expected the fields themselves");
       } else if (first !== undefined) {
-        const { line } = this.#lines.linePos(first.range[0]);
+        const { line } = this.#lines.placeOf(first.range[0]);
         const message = `the key ${JSON.stringify(name)} is already on line ${line}, expected it once`;
         this.#addAt(offset, pathText([...steps, name]), message);
       } else {
@@ -288,6 +286,12 @@ function plainScalar(node: Scalar.Parsed): Plain {
   if (typeof value === "number" && /^(0|-?[1-9][0-9]*)$/.test(source) && Number.isSafeInteger(value)) return value;
   // 010 is ten here and eight in YAML 1.1; 1e3 and 0x10 are surprises: the reader is told to write it plainly.
   return new Unusual(source);
+}
+
+const MESSAGE_MAX = 400;
+
+function cut(text: string): string {
+  return text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX)}…` : text;
 }
 
 function lowerFirst(text: string): string {
