@@ -1,7 +1,7 @@
 // What `npm start` shows, in order. Each line with a ✓ was checked on the running network.
 
 import { Edge } from "./edge.ts";
-import { ACME } from "./plan.ts";
+import { ACME, documentOf } from "./plan.ts";
 import { showAddressChange, showDetach, showGateway, showMove } from "./scenes-changes.ts";
 import { showPaths, showTraffic, showTunnels } from "./scenes-forwarding.ts";
 import { Story, UntrueError } from "./story.ts";
@@ -60,11 +60,13 @@ async function build(story: Story): Promise<Scene> {
   return { lab, edge, story };
 }
 
-async function applyDocument({ edge, story }: Scene): Promise<void> {
+async function applyDocument({ lab, edge, story }: Scene): Promise<void> {
   story.step("One document says what the edge should be");
-  await edge.run("check", edge.state);
-  await edge.run("apply", edge.state);
-  const plan = await edge.attempt("plan", edge.state);
+  story.output(documentOf(lab.tenants));
+  story.command(`export UNUM_STATE=${edge.state}`);
+  await edge.run("check");
+  await edge.run("apply");
+  const plan = await edge.attempt("plan");
   story.check(plan.status === 0, "the maps hold what the document says: a second plan is empty");
   await edge.run("show", "ports");
 }

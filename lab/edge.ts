@@ -31,7 +31,7 @@ export interface EdgeOptions {
   readonly onCommand?: (command: string, result: CommandResult | undefined) => void;
 }
 
-/** Commands of `unum` in the edge's namespace, with one document as its state. */
+/** Commands of `unum` in the edge's namespace, with one document as its state (in UNUM_STATE). */
 export class Edge {
   readonly namespace: Namespace;
   /** The document. */
@@ -76,7 +76,9 @@ export class Edge {
 
   /** Runs a command and tells nobody. */
   quietly(...args: string[]): Promise<CommandResult> {
-    return executeIn(this.namespace, [process.execPath, CLI, ...args]);
+    return executeIn(this.namespace, [process.execPath, CLI, ...args], {
+      env: { ...process.env, UNUM_STATE: this.state },
+    });
   }
 
   /** Starts to count packets by endpoint. Each call of what it returns says how many there were since now. */

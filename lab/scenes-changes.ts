@@ -1,9 +1,9 @@
 // Scenes about changes under traffic: a VM moves, a server gets another address, a path is left for a better one.
 
 import type { Scene } from "./demonstration.ts";
-import { ACME, CIRCUIT, EDGE_MAC, UNDERLAY } from "./plan.ts";
+import { ACME, CIRCUIT, EDGE_MAC } from "./plan.ts";
 import { endpointWords } from "./scenes-forwarding.ts";
-import { attachVm, detachVm, readdressServer, routeVm } from "./topology.ts";
+import { addServerAddress, attachVm, detachVm, routeVm, sendFrom } from "./topology.ts";
 import { ping, startPing, transfer } from "./traffic.ts";
 
 export async function showMove({ lab, edge, story }: Scene): Promise<void> {
@@ -14,7 +14,7 @@ export async function showMove({ lab, edge, story }: Scene): Promise<void> {
   await attachVm(lab, ACME, vm.address, "s2");
   const meter = await edge.meter();
   const running = await startPing(lab.namespace("customer"), vm.address, 2);
-  await edge.run("vm", "set", "acme", vm.address, "--server", "s2", "--mac", vm.mac, "--state", edge.state);
+  await edge.run("vm", "set", "acme", vm.address, "--server", "s2", "--mac", vm.mac);
   await routeVm(lab, ACME, vm.address, "s2", EDGE_MAC);
   await detachVm(lab, ACME, vm.address, "s1");
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -26,12 +26,12 @@ export async function showMove({ lab, edge, story }: Scene): Promise<void> {
 }
 
 export async function showAddressChange({ lab, edge, story }: Scene): Promise<void> {
-  const from = UNDERLAY.s1;
   const to = "10.2.0.22";
   story.step(`Server s1 gets another underlay address, ${to}`);
+  await addServerAddress(lab, "s1", to);
   const before = endpointWords();
-  await edge.run("server", "set", "s1", "--address", to, "--state", edge.state);
-  await readdressServer(lab, "s1", from, to);
+  await edge.run("server", "set", "s1", "--address", to);
+  await sendFrom(lab, "s1", to);
   const after = endpointWords();
   const stores = after.filter((word, index) => word !== before[index]).length;
   story.check(stores === 1, "one 8-byte word of the endpoint table changed, for all VMs of s1", `${stores} store`);
@@ -58,7 +58,7 @@ export async function showGateway({ lab, edge, story }: Scene): Promise<void> {
 
   story.note("Once the edge is told where the VM is, the gateway is left. One command, under a running ping:");
   const running = await startPing(customer, vm.address, 5);
-  await edge.run("vm", "set", "acme", vm.address, "--server", vm.server, "--mac", vm.mac, "--state", edge.state);
+  await edge.run("vm", "set", "acme", vm.address, "--server", vm.server, "--mac", vm.mac);
   await routeVm(lab, ACME, vm.address, vm.server, EDGE_MAC);
   const told = await edge.meter();
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -81,7 +81,7 @@ export async function showDetach({ lab, edge, story }: Scene): Promise<void> {
   await edge.run("detach", "--all");
   const detached = await ping(customer, "172.16.0.1", { waitMs: 200 });
   story.check(detached.received === 0, "after detach nothing passes", `${detached.received} of ${detached.sent} pings`);
-  await edge.run("apply", edge.state);
+  await edge.run("apply");
   const again = await ping(customer, "172.16.0.1", { count: 5 });
   story.check(again.received > 0, "after apply it does again", `${again.received} of ${again.sent} pings`);
 }

@@ -199,12 +199,15 @@ export async function detachVm(lab: Lab, tenant: TenantPlan, address: string, se
   await run("ip", ["-n", lab.vm(tenant, address).name, "link", "delete", inner]);
 }
 
-/** Gives a server another underlay address: its tunnels answer from there, and only there. */
-export async function readdressServer(lab: Lab, server: "s1" | "s2", from: string, to: string): Promise<void> {
+/** Gives a server a further underlay address, that it answers for and does not send from. */
+export async function addServerAddress(lab: Lab, server: "s1" | "s2", address: string): Promise<void> {
+  await ip(lab.namespace(server), `address add ${address}/24 dev u0`);
+}
+
+/** Makes a server's tunnels send from another of its addresses. */
+export async function sendFrom(lab: Lab, server: "s1" | "s2", address: string): Promise<void> {
   await ip(
     lab.namespace(server),
-    `address delete ${from}/24 dev u0`,
-    `address add ${to}/24 dev u0`,
-    ...lab.tenants.map((tenant) => `link set ${vxlanOf(tenant)} type vxlan id ${tenant.vni} local ${to}`),
+    ...lab.tenants.map((tenant) => `link set ${vxlanOf(tenant)} type vxlan id ${tenant.vni} local ${address}`),
   );
 }

@@ -21,7 +21,7 @@ export function useStage(tenants: readonly TenantPlan[] = [ACME], { apply = true
     if (process.env.UNUM_SANDBOX !== "1") throw new Error("run a system test: only in scripts/sandbox; use npm test");
     const lab = await buildLab(tenants);
     stage = { lab, edge: await Edge.create(lab) };
-    if (apply) await stage.edge.run("apply", stage.edge.state);
+    if (apply) await stage.edge.run("apply");
   });
   afterAll(async () => {
     await stage?.edge.quietly("detach", "--all");

@@ -27,9 +27,9 @@ async function applyTraced(killAt?: number): Promise<CommandResult & { readonly 
 
 /** The first apply after whatever happened converges; the one after has nothing to write. */
 async function expectConverges(what: string): Promise<void> {
-  const apply = await stage.edge.quietly("apply", stage.edge.state);
+  const apply = await stage.edge.quietly("apply");
   expect(apply, what).toMatchObject({ status: 0 });
-  const plan = await stage.edge.quietly("plan", stage.edge.state);
+  const plan = await stage.edge.quietly("plan");
   expect(plan, what).toMatchObject({ status: 0, stdout: expect.stringContaining("nothing to do") });
 }
 
@@ -61,17 +61,17 @@ beforeAll(async () => {
 
 describe("apply", () => {
   it("has nothing to do the second time", async () => {
-    const plan = await stage.edge.quietly("plan", stage.edge.state);
+    const plan = await stage.edge.quietly("plan");
     expect(plan).toMatchObject({ status: 0, stdout: expect.stringContaining("nothing to do") });
-    expect(await stage.edge.run("apply", stage.edge.state)).toContain("nothing to do");
+    expect(await stage.edge.run("apply")).toContain("nothing to do");
   });
 
   it("plans differences with exit status 3, and writes none of them", async () => {
     await stage.edge.write(original().replace("ttl: 64", "ttl: 63"));
-    const plan = await stage.edge.quietly("plan", stage.edge.state);
+    const plan = await stage.edge.quietly("plan");
     expect(plan).toMatchObject({ status: 3, stdout: expect.stringContaining("profile default") });
     await stage.edge.write(original());
-    expect(await stage.edge.quietly("plan", stage.edge.state)).toMatchObject({ status: 0 });
+    expect(await stage.edge.quietly("plan")).toMatchObject({ status: 0 });
   });
 
   const vm = "172.16.0.1: {server: s1, mac: 02:00:00:00:00:01}";
@@ -88,12 +88,12 @@ describe("apply", () => {
     expect(original()).toContain(from);
     await stage.edge.write(original().replace(from, to));
     for (const command of ["check", "plan", "apply"]) {
-      const refusal = await stage.edge.quietly(command, stage.edge.state);
+      const refusal = await stage.edge.quietly(command);
       expect(refusal, command).toMatchObject({ status: 1, stdout: "" });
       expect(refusal.stderr, command).toMatch(/\/state\.yaml:\d+:\d+: /);
     }
     await stage.edge.write(original());
-    expect(await stage.edge.quietly("plan", stage.edge.state)).toMatchObject({ status: 0 });
+    expect(await stage.edge.quietly("plan")).toMatchObject({ status: 0 });
   });
 
   it("refuses arguments it does not have with exit status 2", async () => {
@@ -106,7 +106,7 @@ describe("apply", () => {
 
 describe("apply, killed at any step", () => {
   it("converges from one document to another while traffic goes on", { timeout: 900_000 }, async () => {
-    await stage.edge.run("apply", stage.edge.state);
+    await stage.edge.run("apply");
     expect((await ping(customer(), "172.16.0.4", { count: 3 })).received).toBeGreaterThan(1);
     const running = await startPing(customer(), "172.16.0.4", 5);
     let killed = 0;
@@ -121,7 +121,7 @@ describe("apply, killed at any step", () => {
         }
         killed++;
         await stage.edge.write(document === other ? original() : other());
-        await stage.edge.run("apply", stage.edge.state);
+        await stage.edge.run("apply");
       }
     }
     expect(killed).toBeGreaterThan(20);

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { ACME, CIRCUIT, EDGE_MAC, UNDERLAY } from "../../lab/plan.ts";
 import { endpointWords } from "../../lab/scenes-forwarding.ts";
-import { attachVm, detachVm, readdressServer, routeVm } from "../../lab/topology.ts";
+import { addServerAddress, attachVm, detachVm, routeVm, sendFrom } from "../../lab/topology.ts";
 import { ping, startPing } from "../../lab/traffic.ts";
 import { useStage } from "../support/lab.ts";
 
 const stage = useStage();
 const customer = () => stage.lab.namespace("customer");
 const setVm = (address: string, mac: string, server: string) =>
-  stage.edge.run("vm", "set", "acme", address, "--server", server, "--mac", mac, "--state", stage.edge.state);
+  stage.edge.run("vm", "set", "acme", address, "--server", server, "--mac", mac);
 
 describe("changes under traffic", () => {
   it("moves a VM there and back ten times with no packet lost in either direction", async () => {
@@ -35,7 +35,7 @@ describe("changes under traffic", () => {
 
   it("deletes a VM: it is reached as an unknown one, over the gateway, which does not know it", async () => {
     const { address, mac } = { address: "172.16.0.2", mac: "02:00:00:00:00:02" };
-    await stage.edge.run("vm", "delete", "acme", address, "--state", stage.edge.state);
+    await stage.edge.run("vm", "delete", "acme", address);
     const meter = await stage.edge.meter();
     expect(await ping(customer(), address, { waitMs: 200 })).toMatchObject({ received: 0 });
     const counted = await meter();
@@ -46,18 +46,19 @@ describe("changes under traffic", () => {
   });
 
   it("changes a server's address with one store, and every VM of it follows", async () => {
+    await addServerAddress(stage.lab, "s1", "10.2.0.22");
     const running = await startPing(customer(), "172.16.0.4", 2);
     const before = endpointWords();
-    await stage.edge.run("server", "set", "s1", "--address", "10.2.0.22", "--state", stage.edge.state);
-    await readdressServer(stage.lab, "s1", UNDERLAY.s1, "10.2.0.22");
+    await stage.edge.run("server", "set", "s1", "--address", "10.2.0.22");
+    await sendFrom(stage.lab, "s1", "10.2.0.22");
     const changed = endpointWords().filter((word, index) => word !== before[index]);
     expect(changed.length).toBe(1);
     for (const address of ["172.16.0.1", "172.16.0.2", "172.16.0.3"]) {
       expect(await ping(customer(), address), address).toMatchObject({ lost: [] });
     }
     expect(await running.end(), "VMs of s2 notice nothing").toMatchObject({ lost: [] });
-    await stage.edge.run("server", "set", "s1", "--address", UNDERLAY.s1, "--state", stage.edge.state);
-    await readdressServer(stage.lab, "s1", "10.2.0.22", UNDERLAY.s1);
+    await stage.edge.run("server", "set", "s1", "--address", UNDERLAY.s1);
+    await sendFrom(stage.lab, "s1", UNDERLAY.s1);
     expect(await ping(customer(), "172.16.0.1")).toMatchObject({ lost: [] });
   });
 

@@ -108,7 +108,7 @@ describe("without our processes", () => {
     );
     expect(links.filter((link) => link.xdp !== undefined)).toEqual([]);
 
-    await stage.edge.run("apply", stage.edge.state);
+    await stage.edge.run("apply");
     expect((await ping(customer(), "172.16.0.1", { count: 5 })).received).toBeGreaterThanOrEqual(4);
     expect(await ping(vm("172.16.0.4"), CIRCUIT.customer, { count: 5 })).toMatchObject({ lost: [] });
   });
