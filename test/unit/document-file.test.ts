@@ -162,6 +162,11 @@ describe("hostile documents", () => {
       },
       "aliases expand to more than 10000 values",
     ],
+    [
+      "many aliases of a long list",
+      () => `a: &a [${Array(1000).fill("x").join(", ")}]\nb: [${Array(200).fill("*a").join(", ")}]\n`,
+      "aliases expand to more than 10000 values",
+    ],
     ["a key of a megabyte", () => `version: 1\nedge: {${"x".repeat(1 << 20)}: 1}`, "is no key of this edge"],
     ["a value of a megabyte", () => `version: 1\nedge: {address: ${"1".repeat(1 << 20)}}`, "expected an IPv4 address"],
     ["ten thousand documents", () => "---\nversion: 1\n".repeat(10_000), "a second document begins here"],
