@@ -80,6 +80,17 @@ enum circuit_flags {
 	CIRCUIT_PEER_STATIC = 0x02, /* the document gives the peer's MAC: never learned */
 };
 
+/*
+ * How a frame leaves through the port it came in on. XDP_TX is cheapest, but a veth drops it
+ * silently where its peer runs no XDP program (veth_xdp_flush() in drivers/net/veth.c); a redirect
+ * to the same port arrives.
+ */
+enum transmit {
+	TRANSMIT_NONE, /* the next hop is not resolved: there is no way out yet */
+	TRANSMIT_DIRECT,
+	TRANSMIT_REDIRECT,
+};
+
 enum member_flags {
 	MEMBER_VALID = 0x01,
 	MEMBER_LISTED = 0x02, /* named by the tenant itself, not only by its VMs and routes */
@@ -284,7 +295,8 @@ struct tunnel {
 	__u16 mtu;           /* of the egress interface, bytes */
 	__u16 profile;
 	__u16 family; /* 4 */
-	__u32 resolved;      /* 0: the last four fields of the next hop are not known */
+	__u8 transmit;	     /* enum transmit */
+	__u8 reserved[3];
 } __attribute__((aligned(64)));
 
 struct circuit_record {
@@ -298,7 +310,8 @@ struct circuit_record {
 	__u16 mtu;
 	__u8 prefix_length;
 	__u8 vni[3];
-	__u8 reserved[30];
+	__u8 transmit; /* enum transmit */
+	__u8 reserved[29];
 } __attribute__((aligned(64)));
 
 /* Equal-cost endpoints of a route. */

@@ -45,6 +45,7 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 	if (!record)
 		return OUTCOME_PASS;
 	packet->router_address = record->address;
+	packet->transmit = record->transmit;
 	if (ethernet->h_proto == bpf_htons(ETH_P_ARP))
 		return respond_arp(ctx, packet);
 

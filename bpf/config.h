@@ -34,6 +34,7 @@ struct abi_numbers {
 	enum profile_flags profile_flags;
 	enum profile_dscp profile_dscp;
 	enum circuit_flags circuit_flags;
+	enum transmit transmit;
 	enum member_flags member_flags;
 	enum object_kind object_kind;
 	enum drop_reason drop_reason;

@@ -50,7 +50,7 @@ static __always_inline outcome deliver(struct xdp_md *ctx, struct packet *packet
 		return OUTCOME_DROP(DROP_MALFORMED);
 	write_ethernet(frame, mac, record->mac);
 	rewrite_inner(frame + ETHERNET_BYTES, packet->tos, !packet->originated);
-	return verdict_send(packet, record->ifindex);
+	return verdict_send(packet, record->ifindex, record->transmit);
 }
 
 #endif

@@ -88,7 +88,7 @@ static __always_inline outcome encapsulate(struct xdp_md *ctx, struct packet *pa
 	write_ethernet(frame + OUTER_BYTES, inner_destination, edge_entry->mac);
 	rewrite_inner(frame + OUTER_BYTES + ETHERNET_BYTES, packet->tos, !packet->originated);
 
-	end = verdict_send(packet, tunnel->ifindex);
+	end = verdict_send(packet, tunnel->ifindex, tunnel->transmit);
 	if (verdict_is_sent(end))
 		count_towards_endpoint(packet, packet->to, ETHERNET_BYTES + outer_length);
 	return end;

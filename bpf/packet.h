@@ -43,6 +43,7 @@ struct packet {
 	bool from_gateway;
 	bool originated; /* made here: its TTL is not ours to lower */
 	__be32 router_address; /* ours, for answers to its sender; 0: none */
+	__u8 transmit; /* enum transmit of the port it came in on, when that has circuits */
 
 	/* the inner packet */
 	__be32 source;

@@ -70,6 +70,11 @@ static __always_inline void arp_write(struct arp_frame *frame, __u16 operation,
 	*frame = written;
 }
 
+static __always_inline outcome answered(outcome end)
+{
+	return verdict_is_sent(end) ? end | OUTCOME_ANSWERED : end;
+}
+
 static __always_inline void learn_peer(__u32 circuit, const __u8 *mac)
 {
 	union circuit_peer_word learned = {.value = {.known = 1}};
@@ -112,7 +117,7 @@ __noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
 	    arp_address(arp->target) != record->address)
 		return OUTCOME_PASS;
 	arp_write(frame, ARP_REPLY, record->mac, record->address, asker_mac, asker, asker_mac);
-	return OUTCOME_ANSWERED | XDP_TX;
+	return answered(verdict_answer(packet));
 }
 
 /*
@@ -141,7 +146,7 @@ __noinline outcome ask_peer(struct xdp_md *ctx, struct packet *packet, __u32 slo
 	if (!frame)
 		return drop;
 	arp_write(frame, ARP_REQUEST, record->mac, record->address, nobody, record->peer, everyone);
-	end = verdict_send(packet, record->ifindex);
+	end = verdict_send(packet, record->ifindex, record->transmit);
 	if (!verdict_is_sent(end))
 		return drop;
 	count_own(true);
@@ -191,7 +196,7 @@ __noinline outcome respond_echo(struct xdp_md *ctx, struct packet *packet)
 	if (!ethernet)
 		return OUTCOME_DROP(DROP_MALFORMED);
 	write_ethernet(ethernet, packet->sender_mac, packet->port_mac);
-	return OUTCOME_ANSWERED | XDP_TX;
+	return answered(verdict_answer(packet));
 }
 
 #endif

@@ -26,7 +26,7 @@ static __always_inline __u32 select_refusal(const struct packet *packet, __u32 i
 	if (endpoint.state != ENDPOINT_STATE_UP && endpoint.state != ENDPOINT_STATE_UNKNOWN)
 		return DROP_NO_PATH;
 	*tunnel = tunnel_get(endpoint.tunnel);
-	if (!*tunnel || !(*tunnel)->resolved)
+	if (!*tunnel || (*tunnel)->transmit == TRANSMIT_NONE)
 		return DROP_NO_NEXT_HOP;
 	return DROP_NONE;
 }

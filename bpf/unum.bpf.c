@@ -33,7 +33,7 @@ __noinline outcome send_back(struct xdp_md *ctx, struct packet *packet)
 	if (!packet)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	tunnel = tunnel_get(endpoint_get(packet->from).tunnel);
-	if (!tunnel || !tunnel->resolved)
+	if (!tunnel || tunnel->transmit == TRANSMIT_NONE)
 		return OUTCOME_DROP(DROP_NO_NEXT_HOP);
 	profile = profile_get(tunnel->profile);
 	if (!(profile.flags & PROFILE_VALID))
@@ -50,12 +50,11 @@ __noinline outcome send_back(struct xdp_md *ctx, struct packet *packet)
 __noinline outcome refuse(struct xdp_md *ctx, struct packet *packet, __u8 reason,
 			  __u16 type_and_code, __u16 mtu)
 {
-	outcome end = XDP_TX;
+	outcome end;
 
 	if (!packet || !icmp_error(ctx, packet, type_and_code, mtu))
 		return OUTCOME_DROP(reason);
-	if (packet->from)
-		end = send_back(ctx, packet);
+	end = packet->from ? send_back(ctx, packet) : verdict_answer(packet);
 	return verdict_is_sent(end) ? end | reason << 8 : OUTCOME_DROP(reason);
 }
 
@@ -93,8 +92,7 @@ __noinline outcome answer_for_circuit(struct xdp_md *ctx, struct packet *packet)
 	end = echo_in_place(ctx, packet);
 	if (end)
 		return end;
-	end = send_back(ctx, packet);
-	return verdict_is_sent(end) ? end | OUTCOME_ANSWERED : end;
+	return answered(send_back(ctx, packet));
 }
 
 static __always_inline outcome forward_to_circuit(struct xdp_md *ctx, struct packet *packet)

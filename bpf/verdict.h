@@ -5,14 +5,21 @@
 
 #include "lookup.h"
 
-/* The finished frame leaves through ifindex. */
-static __always_inline outcome verdict_send(const struct packet *packet, __u32 ifindex)
+/* The finished frame leaves through ifindex; transmit is that of the port. */
+static __always_inline outcome verdict_send(const struct packet *packet, __u32 ifindex,
+					    __u8 transmit)
 {
-	if (ifindex == packet->ingress)
+	if (ifindex == packet->ingress && transmit == TRANSMIT_DIRECT)
 		return XDP_TX;
 	if (bpf_redirect_map(&egress, ifindex, XDP_DROP) == XDP_REDIRECT)
 		return XDP_REDIRECT;
 	return OUTCOME_DROP(DROP_INVALID_ENTRY);
+}
+
+/* A frame made here goes back through the access port that its cause came in on. */
+static __always_inline outcome verdict_answer(const struct packet *packet)
+{
+	return verdict_send(packet, packet->ingress, packet->transmit);
 }
 
 static __always_inline bool verdict_is_sent(outcome end)

@@ -3,11 +3,15 @@
 import type { Mac } from "../address/index.ts";
 import type { Model } from "../model/index.ts";
 
+/** How a frame leaves through the port it came in on: XDP_TX, or a redirect where that does not arrive (bpf/abi.h). */
+export type Transmit = "direct" | "redirect";
+
 /** An interface of this machine. */
 export interface Interface {
   readonly ifindex: number;
   readonly mac: Mac;
   readonly mtuBytes: number;
+  readonly transmit: Transmit;
 }
 
 /** Where outer frames to an endpoint go. */
@@ -19,6 +23,8 @@ export interface NextHop {
   readonly nextHopMac: Mac;
   /** Largest outer packet of the egress interface or the route. */
   readonly mtuBytes: number;
+  /** Of the egress interface. */
+  readonly transmit: Transmit;
 }
 
 /** An endpoint's liveness. Unknown: nobody watches it, and it is used. */

@@ -3,7 +3,7 @@
 import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
 import { ipv4ToNumber, macToBytes, prefixAddress, prefixLength, ZERO_MAC } from "../address/index.ts";
 import { SLOT_BYTES } from "../bpf/bucket-table.ts";
-import type { EndpointState, State } from "../control/state.ts";
+import type { EndpointState, State, Transmit } from "../control/state.ts";
 import { UnumError } from "../errors.ts";
 import type { Circuit, Gateway, Model, Profile, Server, Tenant } from "../model/index.ts";
 import type { Indexes } from "./indexes.ts";
@@ -142,7 +142,7 @@ class Compiler {
       mtu: Math.min(nextHop?.mtuBytes ?? 0, 0xffff),
       profile: indexOf(indexes, "profile", endpoint.profile),
       family: 4,
-      resolved: nextHop === undefined ? 0 : 1,
+      transmit: this.#transmit(nextHop?.transmit ?? "none"),
     });
     this.endpoints.set(index, { word, record });
     if (nextHop !== undefined) this.egress.add(nextHop.ifindex);
@@ -169,6 +169,10 @@ class Compiler {
         );
     }
     this.#membersOf(index, tenant);
+  }
+
+  #transmit(how: Transmit | "none"): number {
+    return this.#layout.number("transmit", `TRANSMIT_${how.toUpperCase()}`);
   }
 
   #encapsulation(profile: Profile): number {
@@ -216,6 +220,7 @@ class Compiler {
       mtu: Math.min(port.mtuBytes, 0xffff),
       prefix_length: prefixLength(circuit.address),
       vni,
+      transmit: this.#transmit(port.transmit),
     });
     this.circuits.set(index, { word, record });
     this.egress.add(port.ifindex);

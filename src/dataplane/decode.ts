@@ -4,7 +4,7 @@
 import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
 import { interfaceAddressOf, ipv4FromNumber, macFromBytes, prefixOf } from "../address/index.ts";
 import { SLOT_BYTES } from "../bpf/bucket-table.ts";
-import type { EndpointState, Interface, NextHop, State } from "../control/state.ts";
+import type { EndpointState, Interface, NextHop, State, Transmit } from "../control/state.ts";
 import type {
   Circuit,
   Edge,
@@ -141,6 +141,7 @@ class Decoder {
   readEndpoints(): void {
     const kinds = this.#layout.names("endpoint_kind", "ENDPOINT_KIND_");
     const states = this.#layout.names("endpoint_state", "ENDPOINT_STATE_");
+    const transmits = this.#layout.names("transmit", "TRANSMIT_");
     for (const [index, { word, record }] of this.#input.rows.endpoints) {
       const where = `endpoints[${index}]`;
       const name = this.#name("endpoint", index, where);
@@ -159,12 +160,14 @@ class Decoder {
         this.servers.set(name, { ...common, ...(standby === undefined ? {} : { standby }) });
       }
       this.endpointStates.set(name, states.get(entry.state) as EndpointState);
-      if (tunnel.resolved !== 0) {
+      const transmit = transmits.get(tunnel.transmit as number);
+      if (transmit !== undefined && transmit !== "none") {
         this.nextHops.set(name, {
           ifindex: tunnel.ifindex as number,
           sourceMac: macFromBytes(tunnel.source_mac as Uint8Array),
           nextHopMac: macFromBytes(tunnel.next_hop_mac as Uint8Array),
           mtuBytes: tunnel.mtu as number,
+          transmit: transmit as Transmit,
         });
       }
     }
@@ -215,6 +218,7 @@ class Decoder {
   }
 
   #readCircuits(): void {
+    const transmits = this.#layout.names("transmit", "TRANSMIT_");
     const isStatic = this.#layout.number("circuit_flags", "CIRCUIT_PEER_STATIC");
     for (const [index, { word, record }] of this.#input.rows.circuits) {
       const where = `circuits[${index}]`;
@@ -232,7 +236,12 @@ class Decoder {
         ...(flags & isStatic ? { peerMac: macFromBytes(row.peer_mac as Uint8Array) } : {}),
       });
       const mac = macFromBytes(row.mac as Uint8Array);
-      this.interfaces.set(interfaceName, { ifindex, mac, mtuBytes: row.mtu as number });
+      this.interfaces.set(interfaceName, {
+        ifindex,
+        mac,
+        mtuBytes: row.mtu as number,
+        transmit: transmits.get(row.transmit as number) as Transmit,
+      });
     }
   }
 

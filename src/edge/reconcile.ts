@@ -85,7 +85,8 @@ function sameNextHop(a: NextHop | undefined, b: NextHop | undefined): boolean {
     a?.ifindex === b?.ifindex &&
     a?.sourceMac === b?.sourceMac &&
     a?.nextHopMac === b?.nextHopMac &&
-    a?.mtuBytes === b?.mtuBytes
+    a?.mtuBytes === b?.mtuBytes &&
+    a?.transmit === b?.transmit
   );
 }
 

@@ -5,6 +5,7 @@ import { macIsZero, parseMac } from "../address/index.ts";
 import type { Link, Neighbour } from "../bpf/rtnetlink.ts";
 import { links, neighbour, probeNeighbour, routeTo } from "../bpf/rtnetlink.ts";
 import type { NextHop } from "../control/state.ts";
+import { transmitOf } from "./interfaces.ts";
 
 export interface ResolveOptions {
   /** How long to wait for neighbours to answer, all together. 0: take what is known, ask nobody. */
@@ -44,7 +45,13 @@ function findRoute(name: string, address: Ipv4, all: readonly Link[]): Pending |
 function known({ ifindex, via, mtuBytes, link }: Pending): NextHop | undefined {
   const entry = neighbour(ifindex, via);
   if (entry?.mac === undefined || !USABLE.includes(entry.state)) return undefined;
-  return { ifindex, sourceMac: parseMac(link.mac), nextHopMac: parseMac(entry.mac), mtuBytes };
+  return {
+    ifindex,
+    sourceMac: parseMac(link.mac),
+    nextHopMac: parseMac(entry.mac),
+    mtuBytes,
+    transmit: transmitOf(link),
+  };
 }
 
 /**
