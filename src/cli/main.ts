@@ -4,7 +4,7 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
-import { DocumentError, problemText } from "../document/index.ts";
+import { DocumentError, problemText } from "../document/problem.ts";
 import { UnumError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { defaultContext } from "./context.ts";

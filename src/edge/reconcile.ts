@@ -155,9 +155,9 @@ export function isEmpty(plan: EdgePlan): boolean {
   return plan.changes.length === 0 && plan.rows === 0;
 }
 
-/** Makes maps and ports equal to the model. `plane` is the writer's. */
-export async function applyEdge(plane: Plane, model: Model, options: PlanOptions): Promise<Applied> {
-  const plan = await planEdge(plane, model, options);
+/** Carries a plan out, and attaches ports. The plan was made by this writer, which held the lock ever since. */
+export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
+  const { model } = plan.state;
   carryOut(plane, plan.writes, plan.observed);
   const ports = applyPorts(plane, model);
   const notices = [...plan.notices];

@@ -1,6 +1,5 @@
 import { Command } from "commander";
-import { loadDocument } from "../../document/index.ts";
-import { applyEdge } from "../../edge/reconcile.ts";
+import { applyEdge, planEdge } from "../../edge/reconcile.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { DEFAULT_STATE_FILE, examples, withCommonOptions } from "../context.ts";
 import { loadPlane, sayApplied, sayNotices } from "../edge.ts";
@@ -17,12 +16,13 @@ export function applyCommand(context: Context): Command {
     )
     .action(async (argument: string | undefined, options: CommonOptions) => {
       const started = performance.now();
+      const { loadDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
       const { model, notices } = loadDocument(file);
       const plane = loadPlane(context, options, model.edge.vmCapacity);
       try {
         if (options.json !== true) sayNotices(context, file, notices);
-        sayApplied(context, options, await applyEdge(plane, model, context), started);
+        sayApplied(context, options, applyEdge(plane, await planEdge(plane, model, context)), started);
       } finally {
         plane.close();
       }

@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { loadDocument } from "../../document/index.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { DEFAULT_STATE_FILE, examples, jsonOption, say, stateOption } from "../context.ts";
 import { sayNotices } from "../edge.ts";
@@ -13,7 +12,8 @@ export function checkCommand(context: Context): Command {
     .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText("after", examples("unum check state.yaml", "unum check --json state.yaml"))
-    .action((argument: string | undefined, options: CommonOptions) => {
+    .action(async (argument: string | undefined, options: CommonOptions) => {
+      const { loadDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
       const { model, notices } = loadDocument(file);
       const objects = {

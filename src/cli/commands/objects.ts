@@ -5,7 +5,6 @@ import type { Edit, EditMap } from "../../document/index.ts";
 import { UnumError } from "../../errors.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { examples, withCommonOptions } from "../context.ts";
-import { changeSource } from "../source-file.ts";
 import * as value from "../values.ts";
 
 interface OptionSpec {
@@ -212,6 +211,7 @@ function namedCommand(context: Context, spec: ObjectSpec, verb: "set" | "delete"
     const options = passed[spec.names.length] as CommonOptions & Record<string, unknown>;
     const path = spec.path(names);
     const edit: Edit = verb === "delete" ? { op: "delete", path } : { op: "merge", path, value: given(spec, options) };
+    const { changeSource } = await import("../source-file.ts");
     await changeSource(context, options, [edit]);
   });
   return command;

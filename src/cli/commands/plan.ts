@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { loadDocument } from "../../document/index.ts";
 import { isEmpty, planEdge, planFresh } from "../../edge/reconcile.ts";
 import { UnumError } from "../../errors.ts";
 import type { CommonOptions, Context } from "../context.ts";
@@ -16,6 +15,7 @@ export function planCommand(context: Context): Command {
     .argument("[file]", `the document (default: --state, ${DEFAULT_STATE_FILE})`)
     .addHelpText("after", examples("unum plan state.yaml", "unum plan --json state.yaml | jq .changes"))
     .action(async (argument: string | undefined, options: CommonOptions) => {
+      const { loadDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
       const { model, notices } = loadDocument(file);
       if (options.json !== true) sayNotices(context, file, notices);
