@@ -54,8 +54,8 @@ enum route_kind {
 
 /* Which inner source addresses a tunnel packet may carry. */
 enum source_check {
-	SOURCE_CHECK_NONE,   /* the sentinel: no such tenant */
-	SOURCE_CHECK_VM,     /* a VM only from its own server, standby, gateway, or the server it just left */
+	SOURCE_CHECK_NONE, /* the sentinel: no such tenant */
+	SOURCE_CHECK_VM, /* a VM only from its own server, standby, gateway, or the server it just left */
 	SOURCE_CHECK_MEMBER, /* any address that a VM or a route to an endpoint covers */
 	SOURCE_CHECK_OFF,
 };
@@ -68,7 +68,8 @@ enum profile_flags {
 	PROFILE_VALID = 0x01,
 	PROFILE_DONT_FRAGMENT = 0x02,
 	PROFILE_ENTROPY_L3 = 0x04,
-	PROFILE_ECN_COMPATIBILITY = 0x08, /* RFC 6040 section 4.1: the outer header is always Not-ECT */
+	PROFILE_ECN_COMPATIBILITY =
+		0x08, /* RFC 6040 section 4.1: the outer header is always Not-ECT */
 };
 
 enum profile_dscp {
@@ -109,29 +110,29 @@ enum object_kind {
 /* Why a packet was dropped. docs/operations.md has the remedy of each; a unit test compares. */
 enum drop_reason {
 	DROP_NONE,
-	DROP_MALFORMED,           /* cut short, or a length or version that contradicts the frame */
-	DROP_BAD_CHECKSUM,        /* IPv4 header checksum of the inner packet */
-	DROP_MARTIAN_ADDRESS,     /* source or destination that no router forwards (RFC 1812 5.3.7) */
-	DROP_NO_ROUTE,            /* neither a VM nor a route of the tenant */
-	DROP_NO_PATH,             /* a destination is known, but none of its endpoints is usable */
-	DROP_NO_NEXT_HOP,         /* the endpoint's underlay neighbour is not resolved yet */
-	DROP_INVALID_ENTRY,       /* a table pointed at a sentinel or outside of another table */
-	DROP_TTL_EXPIRED,         /* answered with Time Exceeded where that is allowed */
-	DROP_TOO_BIG,             /* does not fit and must not be fragmented; answered likewise */
+	DROP_MALFORMED,       /* cut short, or a length or version that contradicts the frame */
+	DROP_BAD_CHECKSUM,    /* IPv4 header checksum of the inner packet */
+	DROP_MARTIAN_ADDRESS, /* source or destination that no router forwards (RFC 1812 5.3.7) */
+	DROP_NO_ROUTE,        /* neither a VM nor a route of the tenant */
+	DROP_NO_PATH,         /* a destination is known, but none of its endpoints is usable */
+	DROP_NO_NEXT_HOP,     /* the endpoint's underlay neighbour is not resolved yet */
+	DROP_INVALID_ENTRY,   /* a table pointed at a sentinel or outside of another table */
+	DROP_TTL_EXPIRED,     /* answered with Time Exceeded where that is allowed */
+	DROP_TOO_BIG,         /* does not fit and must not be fragmented; answered likewise */
 	DROP_NEEDS_FRAGMENTATION, /* does not fit and may be fragmented: unum does not */
 	DROP_NO_HEADROOM,         /* the driver left no room for the outer headers */
 	DROP_UNKNOWN_ENDPOINT,    /* tunnel packet from an address that is no endpoint */
-	DROP_TUNNEL_MISMATCH,     /* from an endpoint, but not in the format and port of its profile */
-	DROP_TUNNEL_FRAGMENT,     /* tunnel packet that the underlay fragmented */
-	DROP_BAD_TUNNEL_HEADER,   /* flags, VNI or lengths of the tunnel header */
-	DROP_NOT_A_MEMBER,        /* the endpoint has no business in that VNI */
-	DROP_SPOOFED_SOURCE,      /* inner source address that may not come from that endpoint */
-	DROP_GROUP_MAC,           /* inner destination MAC is multicast or broadcast: unum routes */
-	DROP_UNSUPPORTED_INNER,   /* inner packet is not IPv4 */
-	DROP_TO_CIRCUIT_ADDRESS,  /* for a circuit's own address, and nothing that it answers */
-	DROP_PEER_UNRESOLVED,     /* the circuit peer's MAC is unknown: it was asked for */
-	DROP_SPLIT_HORIZON,       /* would go back to where it came from, or from gateway to gateway */
-	DROP_CONGESTION,          /* outer CE over an inner packet that is not ECN-capable (RFC 6040 4.2) */
+	DROP_TUNNEL_MISMATCH, /* from an endpoint, but not in the format and port of its profile */
+	DROP_TUNNEL_FRAGMENT, /* tunnel packet that the underlay fragmented */
+	DROP_BAD_TUNNEL_HEADER,  /* flags, VNI or lengths of the tunnel header */
+	DROP_NOT_A_MEMBER,       /* the endpoint has no business in that VNI */
+	DROP_SPOOFED_SOURCE,     /* inner source address that may not come from that endpoint */
+	DROP_GROUP_MAC,          /* inner destination MAC is multicast or broadcast: unum routes */
+	DROP_UNSUPPORTED_INNER,  /* inner packet is not IPv4 */
+	DROP_TO_CIRCUIT_ADDRESS, /* for a circuit's own address, and nothing that it answers */
+	DROP_PEER_UNRESOLVED,    /* the circuit peer's MAC is unknown: it was asked for */
+	DROP_SPLIT_HORIZON, /* would go back to where it came from, or from gateway to gateway */
+	DROP_CONGESTION, /* outer CE over an inner packet that is not ECN-capable (RFC 6040 4.2) */
 	DROP_REASON_COUNT,
 };
 
@@ -294,8 +295,8 @@ struct tunnel {
 	__u8 overlay_mac[6]; /* inner destination when the target is no VM of ours */
 	__u16 mtu;           /* of the egress interface, bytes */
 	__u16 profile;
-	__u16 family; /* 4 */
-	__u8 transmit;	     /* enum transmit */
+	__u16 family;  /* 4 */
+	__u8 transmit; /* enum transmit */
 	__u8 reserved[3];
 } __attribute__((aligned(64)));
 

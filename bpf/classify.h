@@ -51,8 +51,8 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 
 	if (!mac_equal(ethernet->h_dest, record->mac))
 		return OUTCOME_PASS;
-	__builtin_memcpy(packet->sender_mac, ethernet->h_source, ETH_ALEN);
-	__builtin_memcpy(packet->port_mac, record->mac, ETH_ALEN);
+	mac_copy(packet->sender_mac, ethernet->h_source);
+	mac_copy(packet->port_mac, record->mac);
 	end = inner_parse(ctx, packet, packet->frame_bytes - ETHERNET_BYTES);
 	if (end)
 		return end;

@@ -113,8 +113,7 @@ static __always_inline outcome classify_tunnel(struct xdp_md *ctx, struct packet
 	struct iphdr *ip;
 	outcome end;
 
-	if (!ethernet || ethernet->h_proto != bpf_htons(ETH_P_IP) ||
-	    mac_is_group(ethernet->h_dest))
+	if (!ethernet || ethernet->h_proto != bpf_htons(ETH_P_IP) || mac_is_group(ethernet->h_dest))
 		return OUTCOME_PASS;
 	ip = cursor_take(&cursor, sizeof(*ip));
 	if (!ip || ip->version != 4 || ip->ihl < 5 || ip->protocol != IPPROTO_UDP)
@@ -152,7 +151,7 @@ static __always_inline outcome classify_tunnel(struct xdp_md *ctx, struct packet
 		return OUTCOME_DROP(DROP_GROUP_MAC);
 	if (inner->h_proto != bpf_htons(ETH_P_IP))
 		return OUTCOME_DROP(DROP_UNSUPPORTED_INNER);
-	__builtin_memcpy(packet->sender_mac, inner->h_source, ETH_ALEN);
+	mac_copy(packet->sender_mac, inner->h_source);
 	outer_ecn = ip->tos & 0x03;
 
 	packet->ethernet = OUTER_BYTES;

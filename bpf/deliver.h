@@ -13,11 +13,11 @@ static __always_inline bool peer_mac(const struct packet *packet, struct circuit
 	struct circuit_peer peer;
 
 	if (circuit.flags & CIRCUIT_PEER_STATIC) {
-		__builtin_memcpy(mac, record->peer_mac, ETH_ALEN);
+		mac_copy(mac, record->peer_mac);
 		return true;
 	}
 	peer = circuit_peer_get(packet->to_circuit);
-	__builtin_memcpy(mac, peer.mac, ETH_ALEN);
+	mac_copy(mac, peer.mac);
 	return peer.known;
 }
 

@@ -85,8 +85,8 @@ static __always_inline bool may_be_told(struct xdp_md *ctx, const struct packet 
 	if (packet->fragment & bpf_htons(IPV4_OFFSET_MASK))
 		return false;
 	if (packet->protocol == IPPROTO_ICMP) {
-		struct cursor cursor =
-			cursor_at(ctx, inner_ethernet(packet) + ETHERNET_BYTES + (packet->header_bytes & 0x3f));
+		struct cursor cursor = cursor_at(ctx, inner_ethernet(packet) + ETHERNET_BYTES +
+							      (packet->header_bytes & 0x3f));
 		__u8 *type = cursor_take(&cursor, sizeof(*type));
 
 		if (!type || !is_icmp_query(*type))

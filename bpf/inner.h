@@ -63,7 +63,8 @@ static __always_inline __u32 flow_ports(struct cursor *cursor, const struct pack
 	}
 }
 
-static __always_inline __u64 flow_hash(__be32 source, __be32 destination, __u8 protocol, __u32 ports)
+static __always_inline __u64 flow_hash(__be32 source, __be32 destination, __u8 protocol,
+				       __u32 ports)
 {
 	__u64 hash = ((__u64)source << 32 | destination) * 0x9e3779b97f4a7c15ULL;
 

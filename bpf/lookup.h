@@ -166,8 +166,8 @@ static __always_inline bool member_find(union vni_key vni, __u16 endpoint,
 	union halves key = {.word = slot.words.key};
 
 	key.low = vni.word;
-	if (!moves || !table_find(&members, members_buckets, &moves->members, key.word,
-				  &slot.words.value))
+	if (!moves ||
+	    !table_find(&members, members_buckets, &moves->members, key.word, &slot.words.value))
 		return false;
 	*member = slot.fields;
 	return true;

@@ -11,12 +11,9 @@
 
 static __always_inline bool mac_equal(const __u8 *a, const __u8 *b)
 {
-	__u32 difference = 0;
+	const mac_part *x = (const mac_part *)a, *y = (const mac_part *)b;
 
-#pragma unroll
-	for (int i = 0; i < ETH_ALEN; i++)
-		difference |= a[i] ^ b[i];
-	return !difference;
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
 }
 
 static __always_inline bool mac_is_group(const __u8 *mac)
@@ -27,11 +24,9 @@ static __always_inline bool mac_is_group(const __u8 *mac)
 static __always_inline void write_ethernet(struct ethhdr *ethernet, const __u8 *destination,
 					   const __u8 *source)
 {
-	struct ethhdr header = {.h_proto = bpf_htons(ETH_P_IP)};
-
-	__builtin_memcpy(header.h_dest, destination, ETH_ALEN);
-	__builtin_memcpy(header.h_source, source, ETH_ALEN);
-	*ethernet = header;
+	mac_copy(ethernet->h_dest, destination);
+	mac_copy(ethernet->h_source, source);
+	ethernet->h_proto = bpf_htons(ETH_P_IP);
 }
 
 /* Identification 0 where fragments cannot be (RFC 6864 section 4.1), otherwise from identification. */
@@ -78,10 +73,10 @@ static __always_inline void rewrite_inner(struct iphdr *ip, __u8 tos, bool lower
 		ip->tos = tos;
 	}
 	if (lower_ttl) {
-		__u16 old = bpf_htons((__u16)ip->ttl << 8 | ip->protocol);
-		__u16 new = bpf_htons((__u16)(ip->ttl - 1) << 8 | ip->protocol);
+		__u32 check = ip->check + bpf_htons(0x0100);
 
-		ip->check = checksum_replace(ip->check, old, new);
+		/* RFC 1141, with the one value that RFC 1624 corrects: 0xffff becomes 0. */
+		ip->check = check + (check >= 0xffff);
 		ip->ttl--;
 	}
 }

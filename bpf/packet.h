@@ -20,6 +20,19 @@
 /* From the outer to the inner IPv4 header: what encapsulation takes from the path MTU. */
 #define TUNNEL_OVERHEAD_BYTES (IPV4_BYTES + UDP_BYTES + VXLAN_BYTES + ETHERNET_BYTES)
 
+/*
+ * MAC addresses are copied and compared in three parts. Every one of them lies at an even address,
+ * in frames, map values and on the stack; a compiler that does not know that goes byte by byte.
+ */
+typedef __u16 __attribute__((may_alias)) mac_part;
+
+static __always_inline void mac_copy(void *to, const void *from)
+{
+	((mac_part *)to)[0] = ((const mac_part *)from)[0];
+	((mac_part *)to)[1] = ((const mac_part *)from)[1];
+	((mac_part *)to)[2] = ((const mac_part *)from)[2];
+}
+
 /* A VNI as the first half of a key: three bytes in network order, then enum slot_flags. */
 union vni_key {
 	struct {
@@ -30,10 +43,10 @@ union vni_key {
 };
 
 struct packet {
-	__u32 ingress;	      /* ifindex of the port it came in on */
+	__u32 ingress;        /* ifindex of the port it came in on */
 	__u32 received_bytes; /* frame as it came in */
 	__u32 frame_bytes;    /* as it is now */
-	__u32 ethernet;	      /* offset of the Ethernet header next to the inner packet: 0 or OUTER_BYTES */
+	__u32 ethernet; /* offset of the Ethernet header next to the inner packet: 0 or OUTER_BYTES */
 
 	/* where it belongs */
 	union vni_key vni;
@@ -41,9 +54,9 @@ struct packet {
 	__u16 circuit; /* that it came from; 0: from a tunnel */
 	__u16 from;    /* endpoint that it came from; 0: from a circuit */
 	bool from_gateway;
-	bool originated; /* made here: its TTL is not ours to lower */
+	bool originated;       /* made here: its TTL is not ours to lower */
 	__be32 router_address; /* ours, for answers to its sender; 0: none */
-	__u8 transmit; /* enum transmit of the port it came in on, when that has circuits */
+	__u8 transmit;         /* enum transmit of the port it came in on, when that has circuits */
 
 	/* the inner packet */
 	__be32 source;
@@ -51,17 +64,17 @@ struct packet {
 	__u16 length; /* IPv4 total length */
 	__u16 header_bytes;
 	__be16 fragment; /* flags and offset as they stand in the header */
-	__u8 tos; /* as it will leave: decapsulation may have marked it */
+	__u8 tos;        /* as it will leave: decapsulation may have marked it */
 	__u8 ttl;
 	__u8 protocol;
-	__u8 sender_mac[ETH_ALEN];
-	__u8 port_mac[ETH_ALEN]; /* ours, for answers to its sender */
-	__u64 hash; /* of the flow */
+	__u8 sender_mac[ETH_ALEN] __attribute__((aligned(2)));
+	__u8 port_mac[ETH_ALEN] __attribute__((aligned(2))); /* ours, for answers to its sender */
+	__u64 hash;                                          /* of the flow */
 
 	/* where it goes */
 	__u16 to; /* endpoint */
 	__u16 to_circuit;
-	__u8 mac[ETH_ALEN]; /* inner destination, when it is a VM's */
+	__u8 mac[ETH_ALEN] __attribute__((aligned(2))); /* inner destination, when it is a VM's */
 	bool has_mac;
 };
 

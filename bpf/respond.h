@@ -46,26 +46,26 @@ static __always_inline __be32 arp_address(const __u16 *bytes)
 }
 
 static __always_inline void arp_write(struct arp_frame *frame, __u16 operation,
-				      const __u8 *sender_mac, __be32 sender,
-				      const __u8 *target_mac, __be32 target,
-				      const __u8 *destination)
+				      const __u8 *sender_mac, __be32 sender, const __u8 *target_mac,
+				      __be32 target, const __u8 *destination)
 {
 	struct arp_frame written = {
 		.ethernet.h_proto = bpf_htons(ETH_P_ARP),
-		.arp = {
-			.hardware = bpf_htons(ARP_HARDWARE_ETHERNET),
-			.protocol = bpf_htons(ETH_P_IP),
-			.hardware_bytes = ETH_ALEN,
-			.protocol_bytes = 4,
-			.operation = bpf_htons(operation),
-		},
+		.arp =
+			{
+				.hardware = bpf_htons(ARP_HARDWARE_ETHERNET),
+				.protocol = bpf_htons(ETH_P_IP),
+				.hardware_bytes = ETH_ALEN,
+				.protocol_bytes = 4,
+				.operation = bpf_htons(operation),
+			},
 	};
 
-	__builtin_memcpy(written.ethernet.h_dest, destination, ETH_ALEN);
-	__builtin_memcpy(written.ethernet.h_source, sender_mac, ETH_ALEN);
-	__builtin_memcpy(written.arp.sender_mac, sender_mac, ETH_ALEN);
+	mac_copy(written.ethernet.h_dest, destination);
+	mac_copy(written.ethernet.h_source, sender_mac);
+	mac_copy(written.arp.sender_mac, sender_mac);
 	__builtin_memcpy(written.arp.sender, &sender, 4);
-	__builtin_memcpy(written.arp.target_mac, target_mac, ETH_ALEN);
+	mac_copy(written.arp.target_mac, target_mac);
 	__builtin_memcpy(written.arp.target, &target, 4);
 	*frame = written;
 }
@@ -80,7 +80,7 @@ static __always_inline void learn_peer(__u32 circuit, const __u8 *mac)
 	union circuit_peer_word learned = {.value = {.known = 1}};
 	__u64 *word = bpf_map_lookup_elem(&circuit_peers, &circuit);
 
-	__builtin_memcpy(learned.value.mac, mac, ETH_ALEN);
+	mac_copy(learned.value.mac, mac);
 	/* Written only when it changes, so that the line stays shared between cores. */
 	if (word && *(volatile __u64 *)word != learned.word)
 		*(volatile __u64 *)word = learned.word;
@@ -89,7 +89,7 @@ static __always_inline void learn_peer(__u32 circuit, const __u8 *mac)
 __noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
 {
 	const struct circuit_record *record;
-	__u8 asker_mac[ETH_ALEN];
+	__u8 asker_mac[ETH_ALEN] __attribute__((aligned(2)));
 	struct cursor cursor = cursor_at(ctx, 0);
 	struct arp_frame *frame = cursor_take(&cursor, sizeof(*frame));
 	const struct arp_ipv4 *arp;
@@ -103,18 +103,18 @@ __noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
 	if (!record)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	arp = &frame->arp;
-	if (arp->hardware != bpf_htons(ARP_HARDWARE_ETHERNET) || arp->protocol != bpf_htons(ETH_P_IP) ||
-	    arp->hardware_bytes != ETH_ALEN || arp->protocol_bytes != 4)
+	if (arp->hardware != bpf_htons(ARP_HARDWARE_ETHERNET) ||
+	    arp->protocol != bpf_htons(ETH_P_IP) || arp->hardware_bytes != ETH_ALEN ||
+	    arp->protocol_bytes != 4)
 		return OUTCOME_PASS;
 	if (mac_is_group(arp->sender_mac))
 		return OUTCOME_DROP(DROP_MALFORMED);
 
-	__builtin_memcpy(asker_mac, arp->sender_mac, ETH_ALEN);
+	mac_copy(asker_mac, arp->sender_mac);
 	asker = arp_address(arp->sender);
 	if (asker == record->peer && !(circuit.flags & CIRCUIT_PEER_STATIC))
 		learn_peer(packet->circuit, asker_mac);
-	if (arp->operation != bpf_htons(ARP_REQUEST) ||
-	    arp_address(arp->target) != record->address)
+	if (arp->operation != bpf_htons(ARP_REQUEST) || arp_address(arp->target) != record->address)
 		return OUTCOME_PASS;
 	arp_write(frame, ARP_REPLY, record->mac, record->address, asker_mac, asker, asker_mac);
 	return answered(verdict_answer(packet));
@@ -126,8 +126,9 @@ __noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
  */
 __noinline outcome ask_peer(struct xdp_md *ctx, struct packet *packet, __u32 slot)
 {
-	static const __u8 everyone[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	static const __u8 nobody[ETH_ALEN];
+	static const __u8 everyone[ETH_ALEN]
+		__attribute__((aligned(2))) = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const __u8 nobody[ETH_ALEN] __attribute__((aligned(2)));
 	const struct circuit_record *record = circuit_record_get(slot);
 	outcome drop = OUTCOME_DROP(DROP_PEER_UNRESOLVED), end;
 	int head, tail;

@@ -126,7 +126,7 @@ static __always_inline __u32 select_direct(struct packet *packet, const struct v
 		}
 	}
 	if (!refusal) {
-		__builtin_memcpy(packet->mac, vm->mac, ETH_ALEN);
+		mac_copy(packet->mac, vm->mac);
 		packet->has_mac = true;
 	}
 	return refusal;

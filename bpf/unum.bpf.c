@@ -42,7 +42,7 @@ __noinline outcome send_back(struct xdp_md *ctx, struct packet *packet)
 		return OUTCOME_DROP(DROP_TOO_BIG);
 	packet->to = packet->from;
 	packet->has_mac = true;
-	__builtin_memcpy(packet->mac, packet->sender_mac, ETH_ALEN);
+	mac_copy(packet->mac, packet->sender_mac);
 	return encapsulate(ctx, packet, tunnel, profile);
 }
 
@@ -99,14 +99,14 @@ static __always_inline outcome forward_to_circuit(struct xdp_md *ctx, struct pac
 {
 	struct circuit circuit = circuit_get(packet->to_circuit);
 	const struct circuit_record *record = circuit_record_get(circuit.record);
-	__u8 mac[ETH_ALEN];
+	__u8 mac[ETH_ALEN] __attribute__((aligned(2)));
 
 	/* The tenant check is belt and braces: a route can only name a circuit of its own tenant. */
 	if (!(circuit.flags & CIRCUIT_VALID) || !record || circuit.tenant != packet->tenant)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	if (packet->from) {
 		packet->router_address = record->address;
-		__builtin_memcpy(packet->port_mac, record->mac, ETH_ALEN);
+		mac_copy(packet->port_mac, record->mac);
 	}
 	if (packet->destination == record->address)
 		return answer_for_circuit(ctx, packet);
