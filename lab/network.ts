@@ -78,9 +78,19 @@ export function executeIn(
   return execute(...inside(namespace, command), options);
 }
 
-/** A running command in a namespace, with pipes for stdin and stdout; stderr is ours. Ended by `stop`. */
-export function spawnIn(namespace: Namespace, command: readonly string[], env = process.env): ChildProcess {
-  return spawn(...inside(namespace, command), { stdio: ["pipe", "pipe", "inherit"], env });
+/** What runs in the namespaces, by their names. */
+const running = new Map<string, Set<ChildProcess>>();
+
+/**
+ * A running command in a namespace, with pipes for stdin and stdout; stderr is ours. Ended by `stop`, or with its
+ * namespace.
+ */
+export function spawnIn(namespace: Namespace, command: readonly string[]): ChildProcess {
+  const child = spawn(...inside(namespace, command), { stdio: ["pipe", "pipe", "inherit"] });
+  const children = running.get(namespace.name) ?? new Set();
+  running.set(namespace.name, children.add(child));
+  child.once("exit", () => children.delete(child));
+  return child;
 }
 
 /** Ends a command that spawnIn started, and waits until it is gone. */
@@ -122,8 +132,10 @@ export async function createNamespace(name: string): Promise<Namespace> {
   return namespace;
 }
 
-/** Removes a namespace with all of its devices. */
+/** Removes a namespace with all of its devices, and ends what spawnIn started in it. */
 export async function removeNamespace(namespace: Namespace): Promise<void> {
+  await Promise.all([...(running.get(namespace.name) ?? [])].map(stop));
+  running.delete(namespace.name);
   await run("ip", ["netns", "delete", namespace.name]);
 }
 

@@ -14,7 +14,6 @@ import {
   type Namespace,
   removeNamespace,
   run,
-  stop,
   sysctl,
 } from "./network.ts";
 import {
@@ -35,8 +34,6 @@ export interface Lab {
   /** Throws when there is none of that name. */
   namespace(name: string): Namespace;
   vm(tenant: TenantPlan, address: string): Namespace;
-  /** Ended before the namespaces go. */
-  readonly children: Set<Parameters<typeof stop>[0]>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -51,7 +48,6 @@ const legs = (tenant: TenantPlan, vm: VmPlan, server: string) => {
 
 export async function buildLab(tenants: readonly TenantPlan[] = [ACME]): Promise<Lab> {
   const namespaces = new Map<string, Namespace>();
-  const children: Lab["children"] = new Set();
   const namespace = (name: string) => {
     const found = namespaces.get(name);
     if (!found) throw new Error(`find namespace ${name}: the lab has ${[...namespaces.keys()].join(", ")}`);
@@ -59,11 +55,9 @@ export async function buildLab(tenants: readonly TenantPlan[] = [ACME]): Promise
   };
   const lab: Lab = {
     tenants,
-    children,
     namespace,
     vm: (tenant, address) => namespace(namespaceOf(tenant, findVm(tenant, address))),
     async [Symbol.asyncDispose]() {
-      await Promise.all([...children].map(stop));
       await Promise.all([...namespaces.values()].map(removeNamespace));
     },
   };
