@@ -109,20 +109,34 @@ class Decoder {
     return name;
   }
 
+  /** What a number of an enumeration means; a number that it does not have is a problem. */
+  #meaning(names: ReadonlyMap<number, string>, value: number, what: string, user: string): string | undefined {
+    const meaning = names.get(value);
+    // The first of each enumeration says that there is nothing.
+    if (value !== 0 && meaning !== undefined) return meaning;
+    this.problems.push(`${user}: ${what} ${value} does not exist`);
+    return undefined;
+  }
+
   #fields(struct: Parameters<Layout["decode"]>[0], bytes: Uint8Array): Field {
     return this.#layout.decode(struct, bytes) as Field;
   }
 
   readProfiles(): void {
     const has = (flags: number, name: string): boolean => (flags & this.#layout.number("profile_flags", name)) !== 0;
+    const encapsulations = this.#layout.names("encapsulation", "ENCAPSULATION_");
     for (const [index, bytes] of this.#input.rows.profiles) {
       const name = this.#name("profile", index, `profiles[${index}]`);
-      if (name === undefined) continue;
-      const row = this.#fields("profile", bytes) as Record<"port" | "ttl" | "dscp" | "flags" | "mtu", number>;
+      const row = this.#fields("profile", bytes) as Record<
+        "port" | "ttl" | "dscp" | "encapsulation" | "flags" | "mtu",
+        number
+      >;
+      const encapsulation = this.#meaning(encapsulations, row.encapsulation, "encapsulation", `profiles[${index}]`);
+      if (name === undefined || encapsulation === undefined) continue;
       const detail = this.#input.rows.profileDetails.get(index);
       const bfd = detail && (this.#fields("profile_detail", detail) as Record<string, number>);
       this.profiles.set(name, {
-        encapsulation: "vxlan",
+        encapsulation: encapsulation as Profile["encapsulation"],
         port: row.port,
         ttl: row.ttl,
         dscp: row.dscp === this.#layout.number("profile_dscp", "PROFILE_DSCP_COPY") ? "copy" : row.dscp,
@@ -148,18 +162,20 @@ class Decoder {
       const entry = this.#fields("endpoint", word) as Record<"standby" | "state" | "kind", number>;
       const tunnel = this.#fields("tunnel", record);
       const profile = this.#name("profile", tunnel.profile as number, where);
-      if (name === undefined || profile === undefined) continue;
+      const kind = this.#meaning(kinds, entry.kind, "kind", where);
+      const liveness = this.#meaning(states, entry.state, "state", where);
+      if (name === undefined || profile === undefined || kind === undefined || liveness === undefined) continue;
       const common = {
         address: ipv4FromNumber((tunnel.remote as number[])[0] as number),
         profile,
         mac: macFromBytes(tunnel.overlay_mac as Uint8Array),
       };
-      if (kinds.get(entry.kind) === "gateway") this.gateways.set(name, common);
+      if (kind === "gateway") this.gateways.set(name, common);
       else {
         const standby = entry.standby === 0 ? undefined : this.#name("endpoint", entry.standby, where);
         this.servers.set(name, { ...common, ...(standby === undefined ? {} : { standby }) });
       }
-      this.endpointStates.set(name, states.get(entry.state) as EndpointState);
+      this.endpointStates.set(name, liveness as EndpointState);
       const transmit = transmits.get(tunnel.transmit as number);
       if (transmit !== undefined && transmit !== "none") {
         this.nextHops.set(name, {
@@ -176,12 +192,14 @@ class Decoder {
   readTenants(): void {
     const checks = this.#layout.names("source_check", "SOURCE_CHECK_");
     for (const [index, bytes] of this.#input.rows.tenants) {
-      const name = this.#name("tenant", index, `tenants[${index}]`);
-      if (name === undefined) continue;
+      const where = `tenants[${index}]`;
+      const name = this.#name("tenant", index, where);
       const row = this.#fields("tenant", bytes);
+      const sourceCheck = this.#meaning(checks, row.source_check as number, "source check", where);
+      if (name === undefined || sourceCheck === undefined) continue;
       const tenant: TenantUnderWay = {
         vni: vniNumber(row.vni as Uint8Array),
-        sourceCheck: checks.get(row.source_check as number) as SourceCheck,
+        sourceCheck: sourceCheck as SourceCheck,
         servers: [],
         circuits: new Map(),
         routes: new Map(),
@@ -225,13 +243,15 @@ class Decoder {
       const row = this.#fields("circuit_record", record);
       const name = this.#name("circuit", index, where);
       const tenant = this.#tenant(row.vni as Uint8Array, where);
-      if (name === undefined || tenant === undefined) continue;
+      const length = row.prefix_length as number;
+      if (length > 32) this.problems.push(`${where}: prefix length ${length} is above 32`);
+      if (name === undefined || tenant === undefined || length > 32) continue;
       const ifindex = row.ifindex as number;
       const interfaceName = this.#names.port.get(ifindex) ?? `if${ifindex}`;
       const { flags } = this.#fields("circuit", word) as { flags: number };
       tenant.circuits.set(name.slice(name.indexOf("/") + 1), {
         interface: interfaceName,
-        address: interfaceAddressOf(ipv4FromNumber(row.address as number), row.prefix_length as number),
+        address: interfaceAddressOf(ipv4FromNumber(row.address as number), length),
         peer: ipv4FromNumber(row.peer as number),
         ...(flags & isStatic ? { peerMac: macFromBytes(row.peer_mac as Uint8Array) } : {}),
       });
@@ -250,25 +270,38 @@ class Decoder {
     for (const [keyText, value] of this.#input.rows.routes) {
       const key = this.#fields("route4_key", fromHex(keyText));
       const row = this.#fields("route4", value) as Record<"kind" | "target", number>;
-      const prefix = prefixOf(ipv4FromNumber(key.address as number), (key.prefix_length as number) - 32);
-      const where = `routes4 ${prefix}`;
+      const length = (key.prefix_length as number) - 32;
+      const where = `routes4 ${ipv4FromNumber(key.address as number)}/${length}`;
       const tenant = this.#tenant(key.vni as Uint8Array, where);
-      if (tenant === undefined) continue;
-      if (kinds.get(row.kind) === "circuit") {
+      const kind = this.#meaning(kinds, row.kind, "kind", where);
+      // Shorter than the tenant's own bits: it would be everybody's.
+      if (length < 0) this.problems.push(`${where}: prefix length ${length} is below 0`);
+      if (tenant === undefined || kind === undefined || length < 0) continue;
+      const prefix = prefixOf(ipv4FromNumber(key.address as number), length);
+      if (kind === "circuit") {
         const name = this.#name("circuit", row.target, where);
         if (name !== undefined)
           tenant.routes.set(prefix, { kind: "circuit", circuit: name.slice(name.indexOf("/") + 1) });
         continue;
       }
-      const group = this.#input.rows.groups.get(row.target);
-      if (group === undefined) {
-        this.problems.push(`${where}: route group ${row.target} is empty`);
-        continue;
-      }
-      const { count, endpoints } = this.#fields("route_group", group) as { count: number; endpoints: number[] };
-      const via = endpoints.slice(0, count).map((index) => this.#name("endpoint", index, where));
-      if (!via.includes(undefined)) tenant.routes.set(prefix, { kind: "endpoints", via: (via as string[]).sort() });
+      const via = this.#groupNames(row.target, where);
+      if (via !== undefined) tenant.routes.set(prefix, { kind: "endpoints", via });
     }
+  }
+
+  #groupNames(index: number, where: string): string[] | undefined {
+    const group = this.#input.rows.groups.get(index);
+    if (group === undefined) {
+      this.problems.push(`${where}: route group ${index} is empty`);
+      return undefined;
+    }
+    const { count, endpoints } = this.#fields("route_group", group) as { count: number; endpoints: number[] };
+    if (count === 0 || count > endpoints.length) {
+      this.problems.push(`${where}: route group ${index} counts ${count}, expected 1 to ${endpoints.length}`);
+      return undefined;
+    }
+    const names = endpoints.slice(0, count).map((endpoint) => this.#name("endpoint", endpoint, where));
+    return names.includes(undefined) ? undefined : (names as string[]).sort();
   }
 
   #readVms(): void {

@@ -38,7 +38,8 @@ function allocate(
   let next = 1;
   for (const name of names) {
     let index = observed.get(name);
-    if (index === undefined) {
+    // An index that the table does not have is no index: somebody else wrote that name.
+    if (index === undefined || index === 0 || index >= entries) {
       while (next < entries && taken.has(next)) next++;
       if (next >= entries) {
         throw new UnumError(
