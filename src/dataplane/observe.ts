@@ -5,6 +5,7 @@ import { macFromBytes } from "../address/index.ts";
 import type { PortConfig } from "../model/index.ts";
 import type { Decoded } from "./decode.ts";
 import { decodeRows } from "./decode.ts";
+import type { Indexes } from "./indexes.ts";
 import type { Layout, StructName } from "./layout.ts";
 import type { Plane } from "./plane.ts";
 import { observePorts } from "./ports.ts";
@@ -123,9 +124,9 @@ export function observe(plane: Plane): Observed {
 }
 
 /** MACs that packets have taught, by tenant/circuit. */
-export function readLearnedPeers(plane: Plane, observed: Observed): ReadonlyMap<string, Mac> {
+export function readLearnedPeers(plane: Plane, { circuit }: Pick<Indexes, "circuit">): ReadonlyMap<string, Mac> {
   const learned = new Map<string, Mac>();
-  for (const [name, index] of observed.indexes.circuit) {
+  for (const [name, index] of circuit) {
     const row = plane.layout.decode("circuit_peer", plane.array("circuit_peers").load(index)) as Record<
       string,
       unknown

@@ -2,6 +2,7 @@
 // to an edge come through here.
 
 import type { Ipv4 } from "../address/index.ts";
+import { prefixAddress } from "../address/index.ts";
 import type { Change } from "../control/plan.ts";
 import { planChanges } from "../control/plan.ts";
 import type { NextHop, State } from "../control/state.ts";
@@ -14,11 +15,12 @@ import {
   observePorts,
   planWrites,
   portNotices,
+  readLearnedPeers,
   writeCount,
 } from "../dataplane/index.ts";
-import { UnumError } from "../errors.ts";
+import { causeText, UnumError } from "../errors.ts";
 import type { Model } from "../model/index.ts";
-import { hasAddress, readInterfaces, resolveNextHops } from "../netlink/index.ts";
+import { askPeer, hasAddress, readInterfaces, resolveNextHops } from "../netlink/index.ts";
 
 export interface PlanOptions {
   /** How long neighbours that are not known may take to answer. */
@@ -166,7 +168,27 @@ export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
     const mode = model.edge.interfaces.find((port) => port.name === name)?.mode;
     if (action === "attached" && mode !== undefined) notices.push(...portNotices(name, mode));
   }
+  notices.push(...askPeers(plane, plan));
   return { plan, ports, notices };
+}
+
+/** Asks for the peers whose MAC is not known yet, so that not even the first packet to them has to wait. */
+function askPeers(plane: Plane, { state, writes }: EdgePlan): string[] {
+  const { model, interfaces } = state;
+  const learned = readLearnedPeers(plane, writes.indexes);
+  const notices: string[] = [];
+  for (const [tenantName, tenant] of model.tenants) {
+    for (const [name, circuit] of tenant.circuits) {
+      const port = interfaces.get(circuit.interface);
+      if (circuit.peerMac !== undefined || learned.has(`${tenantName}/${name}`) || port === undefined) continue;
+      try {
+        askPeer({ ...port, address: prefixAddress(circuit.address), peer: circuit.peer });
+      } catch (thrown) {
+        notices.push(`circuit ${tenantName}/${name}: its peer could not be asked for its MAC: ${causeText(thrown)}`);
+      }
+    }
+  }
+  return notices;
 }
 
 /** Ports after maps: the first packet finds everything. A document that lists no ports leaves them alone. */

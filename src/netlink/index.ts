@@ -1,2 +1,3 @@
+export * from "./arp.ts";
 export * from "./interfaces.ts";
 export * from "./next-hops.ts";

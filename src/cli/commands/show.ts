@@ -111,7 +111,7 @@ const VIEWS: Readonly<Record<string, View>> = {
   circuits: {
     headings: ["tenant", "name", "interface", "address", "peer", "peer mac", "learned"],
     items: ({ plane, observed, model }) => {
-      const learned = readLearnedPeers(plane, observed);
+      const learned = readLearnedPeers(plane, observed.indexes);
       return byName(model.tenants).flatMap(([tenant, { circuits }]) =>
         byName(circuits).map(([name, circuit]) => ({
           tenant,
