@@ -15,8 +15,11 @@ export interface Scene {
   readonly story: Story;
 }
 
-/** Builds the network and tells the story. Throws UntrueError after the first fact that does not hold. */
-export async function demonstrate(): Promise<void> {
+/**
+ * Builds the network and tells the story. Returns the path of the document, for those who go on. Throws UntrueError
+ * after the first fact that does not hold.
+ */
+export async function demonstrate(): Promise<string> {
   const story = new Story();
   const began = performance.now();
   story.title("unum: one unnumbered tunnel per server");
@@ -35,6 +38,7 @@ export async function demonstrate(): Promise<void> {
     throw error;
   }
   story.step(`Done: ${story.facts} facts checked in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  return scene.edge.state;
 }
 
 async function build(story: Story): Promise<Scene> {

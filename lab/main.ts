@@ -39,9 +39,9 @@ function explainFailure(error: unknown): number {
 
 /** Inside: the demonstration; then, to be kept, waits for the other side to have done so. */
 async function tell(): Promise<number> {
-  await demonstrate();
+  const state = await demonstrate();
   if (process.send) {
-    process.send("keep");
+    process.send(state);
     await once(process, "message");
   }
   return 0;
@@ -67,9 +67,11 @@ async function runInSandbox(): Promise<number> {
   const exit = once(child, "exit");
 
   let holder: number | undefined;
-  child.on("message", async () => {
+  let state = "";
+  child.on("message", async (message) => {
     try {
       holder = await holdSandbox(child);
+      state = String(message);
     } catch (error) {
       console.error(`lab: ${causeText(error)}`);
     }
@@ -81,22 +83,24 @@ async function runInSandbox(): Promise<number> {
   ];
   if (status !== 0) return status ?? 128 + constants.signals[signal ?? "SIGKILL"];
   if (keep && holder === undefined) return 1;
-  if (holder !== undefined) explain(holder);
+  if (holder !== undefined) explain(holder, state);
   return 0;
 }
 
-function explain(holder: number): void {
-  const enter = `nsenter -t ${holder} -m -n`;
-  const cli = join(ROOT, "dist/src/cli/main.js");
+function explain(holder: number, state: string): void {
   console.log(`
-The network stays, held by process ${holder}. Look around (as root):
+The network stays, held by process ${holder}. To look around, as root:
 
-  ${enter} bash                                  a shell beside the namespaces
-  ip netns list                                  … in it: who is there
-  alias unum='nsenter --net=/run/netns/edge ${cli}'
-  unum show vms
-  unum counters
-  ip netns exec customer ping 172.16.0.1
+  nsenter -t ${holder} -m -n bash
 
-End it:   kill ${holder}`);
+and in that shell:
+
+  export UNUM_STATE=${state}
+  alias unum='nsenter --net=/run/netns/edge ${join(ROOT, "dist/src/cli/main.js")}'
+  unum show vms; unum counters; unum vm delete acme 172.16.0.1
+  ip netns list; ip netns exec customer ping 172.16.0.1
+
+To end it:
+
+  kill ${holder}`);
 }
