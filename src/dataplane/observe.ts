@@ -22,20 +22,18 @@ export interface Observed extends Decoded {
   readonly slots: { readonly endpoints: ReadonlyMap<number, number>; readonly circuits: ReadonlyMap<number, number> };
 }
 
-function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
-}
-
 /** Elements of an array map that are not all zero. */
 function readWords(plane: Plane, name: string): Map<number, Uint8Array> {
-  const map = plane.map(name);
-  const { maxEntries, valueSize } = map.info;
-  const stride = Math.ceil(valueSize / 8) * 8;
-  const all = map.readArray(0, maxEntries);
+  const array = plane.array(name);
+  const all = array.loadMany(0, array.length);
+  const size = array.valueSize;
+  const quarters = new Uint32Array(all.buffer, all.byteOffset, all.length / 4);
   const words = new Map<number, Uint8Array>();
-  for (let index = 1; index < maxEntries; index++) {
-    const value = all.subarray(index * stride, index * stride + valueSize);
-    if (!isZero(value)) words.set(index, value.slice());
+  const step = size / 4;
+  for (let index = 1; index < array.length; index++) {
+    let used = false;
+    for (let at = index * step; at < (index + 1) * step && !used; at++) used = quarters[at] !== 0;
+    if (used) words.set(index, all.slice(index * size, (index + 1) * size));
   }
   return words;
 }

@@ -222,18 +222,20 @@ export class Plane {
     );
   }
 
-  /** The used slots of a bucket table, 16 bytes each, as a reader sees them. */
+  /** The used slots of a bucket table, 16 bytes each. */
   slots(name: TableName): Uint8Array {
-    const array = this.map(name);
-    const all = array.readArray(0, array.info.maxEntries);
-    const keys = new BigUint64Array(all.buffer, all.byteOffset, all.length / 8);
+    if (this.#writable) return this.table(name).entries();
+    // A reader opens no table, since that mends it. Halves of words: a bigint for each of millions would take seconds.
+    const array = this.array(name);
+    const all = array.loadMany(0, array.length);
+    const halves = new Uint32Array(all.buffer, all.byteOffset, all.length / 4);
     let used = 0;
-    for (let at = 0; at < keys.length; at += 2) {
-      if (keys[at] === 0n) continue;
-      keys.copyWithin(used, at, at + 2);
-      used += 2;
+    for (let at = 0; at < halves.length; at += 4) {
+      if (halves[at] === 0 && halves[at + 1] === 0) continue;
+      halves.copyWithin(used, at, at + 4);
+      used += 4;
     }
-    return all.subarray(0, used * 8);
+    return all.subarray(0, used * 4);
   }
 
   program(role: string): BpfProgram {
