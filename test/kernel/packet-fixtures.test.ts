@@ -1,7 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { EdgeUnderTest } from "../support/packet-edge.ts";
 import { type Fixture, fixtureProblem } from "../support/packet-fixture.ts";
+import { arpFixtures, echoFixtures, errorFixtures } from "../support/packet-fixtures-answer.ts";
+import { decapsulateFixtures } from "../support/packet-fixtures-decapsulate.ts";
 import { encapsulateFixtures } from "../support/packet-fixtures-encapsulate.ts";
+import { malformedFixtures } from "../support/packet-fixtures-malformed.ts";
+import { brokenRowFixtures, foreignFixtures, selectFixtures } from "../support/packet-fixtures-select.ts";
 import { makePorts } from "../support/packet-ports.ts";
 
 const ports = makePorts();
@@ -24,6 +28,14 @@ function table(name: string, fixtures: readonly Fixture[]): void {
 }
 
 table("encapsulation", encapsulateFixtures);
+table("selection", selectFixtures);
+table("what is not ours", foreignFixtures);
+table("rows that no apply writes", brokenRowFixtures);
+table("decapsulation", decapsulateFixtures);
+table("ARP", arpFixtures);
+table("echo", echoFixtures);
+table("errors that are told", errorFixtures);
+table("malformed inner packets", malformedFixtures);
 
 it("no counter contradicts another, and none moved that belongs to nothing", () => {
   expect(edge.counters.contradictions()).toEqual([]);
