@@ -166,7 +166,7 @@ static __always_inline int probe(__u32 which)
 
 	if (!result)
 		return XDP_ABORTED;
-	bpf_loop(1024, step, &walk, 0);
+	bpf_loop(8192, step, &walk, 0);
 	result->lookups += walk.result.lookups;
 	result->misses += walk.result.misses;
 	result->wrong += walk.result.wrong;
