@@ -1,5 +1,4 @@
-export type { Writes } from "./apply.ts";
-export { carryOut, planWrites, writeCount } from "./apply.ts";
+export { carryOut } from "./apply.ts";
 export type { Counters, Drops, Traffic } from "./counters.ts";
 export { readCounters } from "./counters.ts";
 export type { Observed } from "./observe.ts";
@@ -8,3 +7,5 @@ export { DEFAULT_PIN_DIRECTORY, PinDirectory } from "./pins.ts";
 export { Plane, readLayout } from "./plane.ts";
 export type { Port, PortAction } from "./ports.ts";
 export { attachPort, detachPort, observePorts, portNotices, removeEdge } from "./ports.ts";
+export type { Writes } from "./writes.ts";
+export { planWrites, writeCount } from "./writes.ts";
