@@ -5,7 +5,7 @@
 // then the deletes, the other way round. Before record slots and freed indexes are used again, and before anything is
 // taken away, the kernel is asked to wait for running programs (gracePeriod): no packet follows half of a change.
 
-import { WORD_BYTES } from "../bpf/bucket-table.ts";
+import { SLOT_BYTES, WORD_BYTES } from "../bpf/bucket-table.ts";
 import { gracePeriod } from "../bpf/system.ts";
 import { resetTraffic } from "./counters.ts";
 import type { Observed } from "./observe.ts";
@@ -48,8 +48,18 @@ function putAll(plane: Plane, writes: Writes, observed: Observed): void {
   for (const [index, bytes] of writes.groups.puts) plane.array("route_groups").write(index, bytes);
   for (const [key, value] of writes.routes.puts) plane.map("routes4").update(fromHex(key), value);
   if (writes.vmsMoved.length > 0) rememberMoves(plane, writes, observed);
-  if (writes.vmPuts.length > 0) plane.table("vms4").changeAll({ puts: writes.vmPuts, deletes: new Uint8Array(0) });
+  putVms(plane, writes);
   putWords(plane, "attachments", writes.attachments.puts);
+}
+
+/** New VMs before old ones go; where both do not fit, the old ones go first: nothing refers to a VM. */
+function putVms(plane: Plane, { vmPuts, vmDeletes }: Writes): void {
+  if (vmPuts.length === 0) return;
+  const none = new Uint8Array(0);
+  const table = plane.table("vms4");
+  const fits = table.size + vmPuts.length / SLOT_BYTES <= plane.meta.vmCapacity;
+  if (!fits && vmDeletes.length > 0) table.changeAll({ puts: none, deletes: vmDeletes });
+  table.changeAll({ puts: vmPuts, deletes: none });
 }
 
 /** A learned MAC belongs to one peer on one port. */

@@ -9,7 +9,7 @@ import type { Indexes } from "./indexes.ts";
 import { allocateIndexes } from "./indexes.ts";
 import type { Observed } from "./observe.ts";
 import type { Plane } from "./plane.ts";
-import type { Difference, Rows, WordAndRecord } from "./rows.ts";
+import type { Difference, Rows, WordAndRecord, Words } from "./rows.ts";
 import { bytesEqual, difference, packKeys, wordAndRecordEqual } from "./rows.ts";
 
 /** What is to be written: per map, in no order yet. Data; nothing has happened. */
@@ -112,40 +112,44 @@ export function planWrites(plane: Plane, state: State, observed: Observed): Writ
     names: difference(desired.names, have.names),
     ...vmDifference(vmSlots(layout, state.model, indexes), observed.vms),
   };
-  requireRoom(plane, state, desired);
+  requireRoom(plane, writes, observed);
   return writes;
 }
 
-/** Every table is checked before the first write. Bucket tables check their buckets again when they are written. */
-function requireRoom(plane: Plane, state: State, desired: Rows): void {
-  const require = (map: string, wanted: number, room: number): void => {
-    if (wanted <= room) return;
-    throw new UnumError(
-      "TABLE_FULL",
-      `plan ${map}: ${wanted} entries are wanted, it holds ${room}; nothing was written`,
-      {
-        remedy:
-          map === "vms4"
-            ? "the VM table is made once: unum detach --all, set edge.capacity.vms, apply again"
-            : "remove what is not needed, or divide it among edges",
-      },
-    );
-  };
-  require("vms4", vmCount(state.model), plane.meta.vmCapacity);
-  for (const [map, wanted] of [
-    ["names", desired.names.size],
-    ["routes4", desired.routes.size],
-    ["egress", desired.egress.size],
-  ] as const) {
-    require(map, wanted, plane.map(map).info.maxEntries);
+/** Slots of a bucket table that keys find room in, whatever they are. */
+const FILLED_MAX = 0.9;
+
+/**
+ * Every table is checked before the first write. New rows are there before old ones go, so a table must hold both; VMs, to which
+ * nothing refers, give way to others where need be. Bucket tables check their buckets again when they are written.
+ */
+function requireRoom(plane: Plane, { state, desired, ...writes }: Writes, { rows, retired }: Observed): void {
+  const full = (map: string, wanted: string, room: number, remedy: string): UnumError =>
+    new UnumError("TABLE_FULL", `plan ${map}: ${wanted}, it holds ${room}; nothing was written`, { remedy });
+  const vms = vmCount(state.model);
+  if (vms > plane.meta.vmCapacity) {
+    const remedy = "the VM table is made once: unum detach --all, set edge.capacity.vms, apply again";
+    throw full("vms4", `${vms} entries are wanted`, plane.meta.vmCapacity, remedy);
   }
-  for (const [map, wanted] of [
-    ["attachments", desired.attachments.size],
-    ["services4", desired.services.size],
-    ["sources4", desired.sources.size],
-    ["members", desired.members.size],
+  const entries = (map: string): number => plane.map(map).info.maxEntries;
+  const slots = (map: string): number => Math.floor(entries(map) * 4 * FILLED_MAX);
+  const has = (table: Words) => (key: bigint) => table.has(key);
+  for (const [map, wanted, { puts }, present, room, isThere] of [
+    ["names", desired.names.size, writes.names, rows.names.size, entries, (key: string) => rows.names.has(key)],
+    ["routes4", desired.routes.size, writes.routes, rows.routes.size, entries, (key: string) => rows.routes.has(key)],
+    ["egress", desired.egress.size, writes.egress, rows.egress.size, entries, (key: number) => rows.egress.has(key)],
+    ["attachments", desired.attachments.size, writes.attachments, rows.attachments.size, slots, has(rows.attachments)],
+    ["services4", desired.services.size, writes.services, rows.services.size, slots, has(rows.services)],
+    ["sources4", desired.sources.size, writes.sources, rows.sources.size, slots, has(rows.sources)],
+    ["members", desired.members.size, writes.members, rows.members.size + retired.size, slots, has(rows.members)],
   ] as const) {
-    require(map, wanted, Math.floor(plane.map(map).info.maxEntries * 4 * 0.9));
+    const limit = room(map);
+    if (wanted > limit)
+      throw full(map, `${wanted} entries are wanted`, limit, "remove what is not needed, or divide it among edges");
+    const together = present + puts.filter(([key]) => !isThere(key as never)).length;
+    if (together <= limit) continue;
+    const what = `${together} entries are wanted, ${together - wanted} of them until others are in their place`;
+    throw full(map, what, limit, "apply the removals first, then what is new");
   }
 }
 
