@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * chain.bpf.c - what a measured program stands between: a source of frames, the least that a program
+ * can do, and a sink.
+ *
+ * The sources run as live frames (BPF_F_TEST_XDP_LIVE_FRAMES). A recycled frame comes back with its
+ * pointers reset and its bytes as the last receiver left them, so every header is written each time.
+ * One random number a frame chooses the VM, and with it the server and the ports.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf/abi.h"
+#include "bpf/table.h"
+
+/* The headers that a customer's frame starts with, and those that a server puts in front of it. */
+struct inner {
+	struct ethhdr ethernet;
+	struct iphdr ip;
+	struct udphdr udp;
+} __attribute__((packed));
+
+struct outer {
+	struct inner headers;
+	__be32 vxlan_flags;
+	__be32 vni;
+} __attribute__((packed));
+
+/* A frame of 64 bytes, before it goes into a tunnel or after. */
+#define FRAME_BYTES 64
+#define IP_BYTES (FRAME_BYTES - sizeof(struct ethhdr))
+#define OUTER_IP_BYTES (FRAME_BYTES + sizeof(struct outer) - sizeof(struct ethhdr))
+
+/* bench/plan.ts has the same addresses. */
+#define FIRST_VM 0x0a400000	/* 10.64.0.0 and on */
+#define FIRST_SERVER 0x0a020100 /* 10.2.1.0 and on */
+#define EDGE_ADDRESS 0x0a020001 /* 10.2.0.1 */
+#define CUSTOMER 0x0a010002	/* 10.1.0.2 */
+#define VNI 100
+
+struct settings {
+	__u32 vms;     /* that frames go to, or come from */
+	__u32 servers; /* VM n is on server n % servers; a power of two */
+	__u32 into;    /* ifindex that the sources send into */
+	__u8 port_mac[6];
+	__u8 sender_mac[6];
+};
+
+/* Of one run: the host sets it to zero before. Times are CLOCK_MONOTONIC nanoseconds. */
+struct seen {
+	__u64 frames;
+	__u64 bytes;
+	__u64 first; /* when the first frame was made */
+	__u64 last;  /* when a frame last arrived, to within SEEN_EVERY frames */
+};
+
+#define SEEN_EVERY 16
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct settings);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct seen);
+} seen SEC(".maps");
+
+/* Where the bare redirects go: element 0. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} way_out SEC(".maps");
+
+/* The same VMs in unum's table and in the kernel's: the host sets the sizes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct vm4_bucket);
+} buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} moves SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+} hash SEC(".maps");
+
+static __always_inline const struct settings *settings_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline struct seen *seen_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&seen, &zero);
+}
+
+static __always_inline void source_begins(void)
+{
+	struct seen *counted = seen_get();
+
+	if (counted && !counted->first)
+		counted->first = bpf_ktime_get_ns();
+}
+
+static __always_inline __u32 choose(__u32 random, __u32 count)
+{
+	return ((__u64)random * count) >> 32;
+}
+
+static __always_inline void write_headers(struct inner *headers, const struct settings *set,
+					  __u32 source, __u32 destination, __u16 bytes,
+					  __be16 source_port, __be16 destination_port)
+{
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = 5,
+		.tot_len = bpf_htons(bytes),
+		.frag_off = bpf_htons(0x4000),
+		.ttl = 64,
+		.protocol = IPPROTO_UDP,
+		.saddr = bpf_htonl(source),
+		.daddr = bpf_htonl(destination),
+	};
+	/* Words of the header, in host order. */
+	__u32 sum = 0x4500 + bytes + 0x4000 + (64 << 8 | IPPROTO_UDP) + (source >> 16) +
+		    (source & 0xffff) + (destination >> 16) + (destination & 0xffff);
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip.check = bpf_htons(~(sum + (sum >> 16)) & 0xffff);
+	__builtin_memcpy(headers->ethernet.h_dest, set->port_mac, ETH_ALEN);
+	__builtin_memcpy(headers->ethernet.h_source, set->sender_mac, ETH_ALEN);
+	headers->ethernet.h_proto = bpf_htons(ETH_P_IP);
+	headers->ip = ip;
+	headers->udp = (struct udphdr){
+		.source = source_port,
+		.dest = destination_port,
+		.len = bpf_htons(bytes - sizeof(ip)),
+	};
+}
+
+/* Another 32 bits out of a random number, for the ports. */
+static __always_inline __u32 mix(__u32 random)
+{
+	return random * 0x9e3779b1;
+}
+
+/* As a customer sends them to VMs. */
+SEC("xdp")
+int source_inner(struct xdp_md *ctx)
+{
+	const struct settings *set = settings_get();
+	struct inner *frame = (void *)(long)ctx->data;
+	__u32 random = bpf_get_prandom_u32(), ports = mix(random);
+
+	if (!set || (void *)(frame + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	source_begins();
+	write_headers(frame, set, CUSTOMER, FIRST_VM + choose(random, set->vms), IP_BYTES, ports,
+		      ports >> 16);
+	return bpf_redirect(set->into, 0);
+}
+
+/* As servers send them, from VMs to the customer. */
+SEC("xdp")
+int source_tunnel(struct xdp_md *ctx)
+{
+	const struct settings *set = settings_get();
+	struct outer *outer = (void *)(long)ctx->data;
+	struct inner *inner = (void *)(outer + 1);
+	__u32 random = bpf_get_prandom_u32(), ports = mix(random), vm;
+
+	if (!set || (void *)(inner + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	source_begins();
+	vm = choose(random, set->vms);
+	write_headers(&outer->headers, set, FIRST_SERVER + (vm & (set->servers - 1)), EDGE_ADDRESS,
+		      OUTER_IP_BYTES, ports >> 16, bpf_htons(4789));
+	outer->vxlan_flags = bpf_htonl(0x08000000);
+	outer->vni = bpf_htonl(VNI << 8);
+	write_headers(inner, set, FIRST_VM + vm, CUSTOMER, IP_BYTES, ports, ports >> 16);
+	return bpf_redirect(set->into, 0);
+}
+
+SEC("xdp.frags")
+int bare_transmit(struct xdp_md *ctx)
+{
+	return XDP_TX;
+}
+
+SEC("xdp.frags")
+int bare_redirect(struct xdp_md *ctx)
+{
+	return bpf_redirect_map(&way_out, 0, XDP_DROP);
+}
+
+/* What a lookup by tenant and destination adds to a bare redirect, and nothing else. */
+static __always_inline bool destination_key(struct xdp_md *ctx, __u64 *key)
+{
+	const struct inner *frame = (void *)(long)ctx->data;
+	struct vm4_slot slot = {
+		.vni = {VNI >> 16, (VNI >> 8) & 0xff, VNI & 0xff},
+		.flags = SLOT_USED,
+	};
+
+	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
+		return false;
+	slot.address = frame->ip.daddr;
+	__builtin_memcpy(key, &slot, sizeof(*key));
+	return true;
+}
+
+SEC("xdp.frags")
+int lookup_buckets(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	const __u64 *counted = bpf_map_lookup_elem(&moves, &zero);
+	__u64 key, value;
+
+	if (!counted || !destination_key(ctx, &key) ||
+	    !table_find(&buckets, vms4_buckets, counted, key, &value))
+		return XDP_DROP;
+	return bpf_redirect_map(&way_out, 0, XDP_DROP);
+}
+
+SEC("xdp.frags")
+int lookup_hash(struct xdp_md *ctx)
+{
+	__u64 key;
+
+	if (!destination_key(ctx, &key) || !bpf_map_lookup_elem(&hash, &key))
+		return XDP_DROP;
+	return bpf_redirect_map(&way_out, 0, XDP_DROP);
+}
+
+SEC("xdp.frags")
+int sink(struct xdp_md *ctx)
+{
+	struct seen *counted = seen_get();
+
+	if (counted) {
+		counted->frames++;
+		counted->bytes += ctx->data_end - ctx->data;
+		if (!(counted->frames % SEEN_EVERY))
+			counted->last = bpf_ktime_get_ns();
+	}
+	return XDP_DROP;
+}
+
+char program_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,106 @@
+// Edges to measure: unum's own tables and programs, made as `unum apply` makes them, each in pins of its own.
+
+import { join } from "node:path";
+import { ROOT } from "../lab/traffic.ts";
+import { macToBytes, parseMac } from "../src/address/index.ts";
+import type { Btf } from "../src/bpf/btf.ts";
+import { SLOT_BYTES } from "../src/bpf/bucket-table.ts";
+import type { Interface, NextHop } from "../src/control/state.ts";
+import { carryOut, observe, PinDirectory, Plane, planWrites, readCounters } from "../src/dataplane/index.ts";
+import { parseModel } from "../src/document/index.ts";
+import { UnumError } from "../src/errors.ts";
+import { readInterfaces } from "../src/netlink/index.ts";
+import type { Chain } from "./chain.ts";
+import { documentOf, FIRST_VM, NEIGHBOUR_MAC, PORTS, SERVER_COUNT, serverName, VMS_MAX, VNI } from "./plan.ts";
+
+/** What comes in at the first port: a customer's frames, sent on or sent back; or tunnel packets, sent on. */
+export type Duty = "encapsulate" | "encapsulate-back" | "decapsulate";
+
+export interface EdgePlan {
+  readonly duty: Duty;
+  readonly vms: number;
+  /** VMs that the table is made for. */
+  readonly capacity: number;
+}
+
+export interface BuiltEdge {
+  readonly plane: Plane;
+  /** By name. */
+  readonly endpoints: ReadonlyMap<string, number>;
+  /** How long filling the VM table took. */
+  readonly fillNs: number;
+}
+
+const OBJECT = join(ROOT, "build/bpf/unum.bpf.o");
+
+/** Slots of VMs 0 to count - 1, as one buffer: what a bulk load hands to the table. */
+export function packVms(btf: Btf, count: number, endpoints: readonly number[]): Uint8Array {
+  const codec = btf.struct("vm4_slot");
+  const offset = (name: string): number => {
+    const field = codec.fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw new UnumError("BTF_INVALID", `pack VMs: struct vm4_slot has no ${name}`);
+    return field.offset;
+  };
+  const [address, endpoint] = [offset("address"), offset("endpoint")];
+  const vni = Uint8Array.of(VNI >> 16, (VNI >> 8) & 0xff, VNI & 0xff);
+  const flags = btf.enumeration("slot_flags").get("SLOT_USED") ?? 0;
+  const first = codec.encode({ vni, flags, mac: macToBytes(parseMac(NEIGHBOUR_MAC)) });
+  const slots = new Uint8Array(count * SLOT_BYTES);
+  const view = new DataView(slots.buffer);
+  for (let n = 0, at = 0; n < count; n++, at += SLOT_BYTES) {
+    slots.set(first, at);
+    view.setUint32(at + address, FIRST_VM + n);
+    view.setUint16(at + endpoint, endpoints[n % endpoints.length] ?? 0, btf.littleEndian);
+  }
+  return slots;
+}
+
+/** Next hops as `unum apply` would resolve them, all through one interface. */
+function nextHops({ ifindex, mac, mtuBytes }: Interface, transmit: NextHop["transmit"]): ReadonlyMap<string, NextHop> {
+  const hop: NextHop = { ifindex, sourceMac: mac, nextHopMac: parseMac(NEIGHBOUR_MAC), mtuBytes, transmit };
+  return new Map(Array.from({ length: SERVER_COUNT }, (_, n) => [serverName(n), hop]));
+}
+
+function requireInterface(interfaces: ReadonlyMap<string, Interface>, name: string): Interface {
+  const found = interfaces.get(name);
+  if (found === undefined) throw new UnumError("INTERFACE_MISSING", `build edge: there is no ${name}`);
+  return found;
+}
+
+/** Makes an edge in the chain's edge namespace; close its plane. */
+export function buildEdge(chain: Chain, directory: string, { duty, vms, capacity }: EdgePlan): BuiltEdge {
+  if (vms > VMS_MAX) throw new UnumError("ARGUMENT_INVALID", `build edge: ${vms} VMs, expected at most ${VMS_MAX}`);
+  const circuit = duty === "decapsulate" ? PORTS.out : PORTS.in;
+  const { model } = parseModel(documentOf({ circuit, capacity }), "bench");
+  const interfaces = chain.within(chain.edge, readInterfaces);
+  const plane = Plane.load(new PinDirectory(directory), OBJECT, { vmCapacity: capacity });
+  try {
+    const back = requireInterface(interfaces, PORTS.in);
+    const hops =
+      duty === "encapsulate"
+        ? nextHops(requireInterface(interfaces, PORTS.out), "redirect")
+        : nextHops(back, duty === "encapsulate-back" ? "direct" : "redirect");
+    const observed = observe(plane);
+    const writes = planWrites(plane, { model, interfaces, nextHops: hops }, observed);
+    // A device map takes the interfaces of the namespace that writes it.
+    chain.within(chain.edge, () => carryOut(plane, writes, observed));
+    const endpoints = Array.from({ length: SERVER_COUNT }, (_, n) => writes.indexes.endpoint.get(serverName(n)) ?? 0);
+    const puts = packVms(plane.layout.btf, vms, endpoints);
+    const table = plane.table("vms4");
+    const began = process.hrtime.bigint();
+    table.changeAll({ puts, deletes: new Uint8Array(0) });
+    return { plane, endpoints: writes.indexes.endpoint, fillNs: Number(process.hrtime.bigint() - began) };
+  } catch (thrown) {
+    plane.close();
+    throw thrown;
+  }
+}
+
+/** What an edge says about packets that did not get through. */
+export function explainDrops(plane: Plane): string {
+  const { packets, drops } = readCounters(plane, observe(plane));
+  const named = [...drops]
+    .filter(([, { packets: count }]) => count > 0n)
+    .map(([name, { packets: n }]) => `${n} ${name}`);
+  return `its counters: ${packets.received} received, ${packets.forwarded} forwarded, dropped: ${named.join(", ") || "none"}`;
+}

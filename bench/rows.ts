@@ -1,0 +1,142 @@
+// The rows: which program stands at the port, on which frames, and against what it is held.
+
+import { join } from "node:path";
+import type { BpfProgram } from "../src/bpf/program.ts";
+import type { Plane } from "../src/dataplane/index.ts";
+import type { Chain, Frames } from "./chain.ts";
+import { buildEdge, type Duty } from "./edges.ts";
+import { LookupTables } from "./lookups.ts";
+import { FRAME_BYTES, TUNNEL_BYTES } from "./plan.ts";
+
+export interface RowPlan {
+  readonly name: string;
+  readonly title: string;
+  readonly frames: Frames;
+  /** Bytes of a frame that arrives. */
+  readonly arrivingBytes: number;
+  readonly vms: number;
+  /** The row that its cost is above. */
+  readonly over?: string;
+  /** The kernel's row that does the same. */
+  readonly kernel?: string;
+  /** Left out of --quick. */
+  readonly full?: boolean;
+  readonly subject:
+    | { readonly kind: "bare"; readonly program: "bare_transmit" | "bare_redirect" }
+    | { readonly kind: "kernel" }
+    | { readonly kind: "lookup"; readonly program: "lookup_buckets" | "lookup_hash" }
+    | { readonly kind: "unum"; readonly duty: Duty; readonly capacity: number };
+}
+
+const THOUSAND = 1000;
+const MILLION = 1_000_000;
+/** As a document has it that does not say (src/model). */
+const DEFAULT_CAPACITY = MILLION;
+
+const [INNER, TUNNEL] = [FRAME_BYTES, FRAME_BYTES + TUNNEL_BYTES];
+
+function encapsulate(name: string, vms: number, more: Partial<RowPlan> = {}, duty: Duty = "encapsulate"): RowPlan {
+  return {
+    name,
+    title: duty === "encapsulate" ? "unum encapsulates, redirects" : "unum encapsulates, sends back",
+    frames: "inner",
+    arrivingBytes: TUNNEL,
+    vms,
+    over: "redirect",
+    kernel: "kernel-encapsulate",
+    subject: { kind: "unum", duty, capacity: Math.max(DEFAULT_CAPACITY, vms) },
+    ...more,
+  };
+}
+
+function decapsulate(name: string, vms: number, more: Partial<RowPlan> = {}): RowPlan {
+  return {
+    name,
+    title: "unum decapsulates, redirects",
+    frames: "tunnel",
+    arrivingBytes: INNER,
+    vms,
+    over: "redirect-tunnel",
+    kernel: "kernel-decapsulate",
+    subject: { kind: "unum", duty: "decapsulate", capacity: DEFAULT_CAPACITY },
+    ...more,
+  };
+}
+
+function bare(name: string, title: string, frames: Frames, program: "bare_transmit" | "bare_redirect"): RowPlan {
+  const arrivingBytes = frames === "inner" ? INNER : TUNNEL;
+  return { name, title, frames, arrivingBytes, vms: THOUSAND, subject: { kind: "bare", program } };
+}
+
+function lookup(name: string, vms: number, program: "lookup_buckets" | "lookup_hash"): RowPlan {
+  const title = program === "lookup_hash" ? "redirect after a lookup: hash map" : "redirect after a lookup: buckets";
+  return {
+    ...{ name, title, frames: "inner", arrivingBytes: INNER, vms, over: "redirect", full: true },
+    subject: { kind: "lookup", program },
+  };
+}
+
+export const ROWS: readonly RowPlan[] = [
+  bare("transmit", "bare XDP_TX", "inner", "bare_transmit"),
+  bare("redirect", "bare redirect", "inner", "bare_redirect"),
+  bare("redirect-tunnel", "bare redirect, tunnel frames", "tunnel", "bare_redirect"),
+  encapsulate("encapsulate-back", THOUSAND, { over: "transmit" }, "encapsulate-back"),
+  encapsulate("encapsulate", THOUSAND),
+  encapsulate("encapsulate-60k", 60_000, { full: true }),
+  encapsulate("encapsulate-1m", MILLION),
+  encapsulate("encapsulate-4m", 4 * MILLION, { full: true }),
+  decapsulate("decapsulate", THOUSAND),
+  decapsulate("decapsulate-1m", MILLION, { full: true }),
+  lookup("buckets", THOUSAND, "lookup_buckets"),
+  lookup("buckets-4m", 4 * MILLION, "lookup_buckets"),
+  lookup("hash", THOUSAND, "lookup_hash"),
+  lookup("hash-4m", 4 * MILLION, "lookup_hash"),
+  {
+    ...{ name: "kernel-encapsulate", title: "kernel encapsulates, forwards", frames: "inner", vms: THOUSAND },
+    ...{ arrivingBytes: TUNNEL, over: "redirect", subject: { kind: "kernel" } },
+  },
+  {
+    ...{ name: "kernel-decapsulate", title: "kernel decapsulates, forwards", frames: "tunnel", vms: THOUSAND },
+    ...{ arrivingBytes: INNER, over: "redirect-tunnel", subject: { kind: "kernel" } },
+  },
+];
+
+/** Rows whose name has one of the words in it, and those that they are held against. */
+export function selectRows(words: readonly string[], quick: boolean): readonly RowPlan[] {
+  const offered = ROWS.filter((row) => !quick || row.full !== true || words.length > 0);
+  const wanted = new Set(
+    offered.filter((row) => words.length === 0 || words.some((word) => row.name.includes(word))).map((row) => row.name),
+  );
+  for (const { name, over, kernel } of ROWS) {
+    if (!wanted.has(name)) continue;
+    for (const other of [over, kernel]) if (other !== undefined) wanted.add(other);
+  }
+  return ROWS.filter((row) => wanted.has(row.name));
+}
+
+/** A row that is ready to run. */
+export interface Row {
+  readonly plan: RowPlan;
+  /** Undefined: no program, the stack forwards. */
+  readonly program: BpfProgram | undefined;
+  readonly plane?: Plane;
+}
+
+/** Makes tables and programs for the rows. `progress` is told what takes long. */
+export function prepareRows(chain: Chain, plans: readonly RowPlan[], progress: (text: string) => void): readonly Row[] {
+  const lookups = new Map<number, LookupTables>();
+  return plans.map((plan): Row => {
+    const { subject, name, vms } = plan;
+    if (subject.kind === "kernel") return { plan, program: undefined };
+    if (subject.kind === "bare") return { plan, program: chain.object.program(subject.program) };
+    progress(`${name}: ${vms.toLocaleString("en")} VMs`);
+    if (subject.kind === "lookup") {
+      const tables = lookups.get(vms) ?? new LookupTables(chain, vms);
+      lookups.set(vms, tables);
+      return { plan, program: tables.program(subject.program) };
+    }
+    const { duty, capacity } = subject;
+    const { plane } = buildEdge(chain, join("/sys/fs/bpf", name), { duty, vms, capacity });
+    return { plan, plane, program: plane.program(duty === "decapsulate" ? "underlay" : "access") };
+  });
+}
