@@ -279,7 +279,7 @@ struct circuit_peer {
 struct edge {
 	__u8 mac[6]; /* inner source MAC: the edge as a router of every overlay */
 	__u16 valid;
-	__be32 address; /* local VTEP; for user space, tunnels carry their own copy */
+	__be32 address; /* local VTEP; tunnels carry their own copy */
 	__u32 reserved;
 } __attribute__((aligned(8)));
 

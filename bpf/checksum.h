@@ -40,6 +40,17 @@ static __always_inline __u16 checksum_ipv4(const struct iphdr *ip)
 	return ~checksum_fold(checksum_ipv4_sum(ip));
 }
 
+/*
+ * For a message of which one word becomes smaller by amount, both in network order (RFC 1141). Unlike
+ * RFC 1624 this never makes a 0 of a message that is all zeros, where no receiver takes it.
+ */
+static __always_inline __u16 checksum_lower(__u16 check, __u16 amount)
+{
+	__u32 sum = (__u32)check + amount;
+
+	return sum + (sum >> 16);
+}
+
 /* RFC 1624 equation 3, for one 16-bit word in network order. */
 static __always_inline __u16 checksum_replace(__u16 check, __u16 old, __u16 new)
 {

@@ -30,6 +30,19 @@ static __always_inline const struct circuit_record *classify_circuit(struct pack
 	return circuit_record_get(circuit.record);
 }
 
+/* To the edge itself, as the underlay knows it: its VTEP address. */
+static __always_inline bool is_to_edge(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	const struct edge *entry = bpf_map_lookup_elem(&edge, &zero);
+	struct cursor cursor = cursor_at(ctx, 0);
+	struct ethhdr *ethernet = cursor_take(&cursor, sizeof(*ethernet) + sizeof(struct iphdr));
+	const struct iphdr *ip = (void *)ethernet + sizeof(*ethernet);
+
+	return ethernet && entry && ethernet->h_proto == bpf_htons(ETH_P_IP) &&
+	       ip->daddr == entry->address;
+}
+
 static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet *packet)
 {
 	struct cursor cursor = cursor_at(ctx, 0);

@@ -17,8 +17,6 @@
 #include "outer.h"
 #include "vxlan.h"
 
-#define IPV4_MORE_OR_OFFSET 0x3fff
-
 /* RFC 6040 section 4.2: what the inner packet says about congestion after decapsulation. */
 static __always_inline outcome combine_ecn(struct packet *packet, __u8 outer_ecn)
 {
@@ -39,25 +37,24 @@ static __always_inline outcome match_tunnel(const struct iphdr *ip, const struct
 {
 	struct source4_slot source;
 
-	if (source_find(ip->saddr, ip->daddr, &source)) {
-		if (ip->frag_off & bpf_htons(IPV4_MORE_OR_OFFSET))
+	bool known = source_find(ip->saddr, ip->daddr, &source);
+
+	/* A later fragment has no port to look at. Between the ends of a tunnel it counts as its. */
+	if (ip->frag_off & bpf_htons(IPV4_OFFSET_MASK))
+		return known ? OUTCOME_DROP(DROP_TUNNEL_FRAGMENT) : OUTCOME_PASS;
+	if (!udp)
+		return OUTCOME_PASS;
+	if (known && source.port == udp->dest && source.encapsulation == ENCAPSULATION_VXLAN) {
+		if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK))
 			return OUTCOME_DROP(DROP_TUNNEL_FRAGMENT);
-		if (udp && source.port == udp->dest &&
-		    source.encapsulation == ENCAPSULATION_VXLAN) {
-			packet->from = source.endpoint;
-			return OUTCOME_CONTINUE;
-		}
-		if (udp && service_find(ip->daddr, udp->dest, IPPROTO_UDP))
-			return OUTCOME_DROP(DROP_TUNNEL_MISMATCH);
-		return OUTCOME_PASS;
+		packet->from = source.endpoint;
+		return OUTCOME_CONTINUE;
 	}
-	/* Only a first fragment has a port to look at; a later one means nothing to the stack alone. */
-	if (!udp || ip->frag_off & bpf_htons(IPV4_OFFSET_MASK) ||
-	    !service_find(ip->daddr, udp->dest, IPPROTO_UDP))
+	if (!service_find(ip->daddr, udp->dest, IPPROTO_UDP))
 		return OUTCOME_PASS;
-	if (ip->frag_off & bpf_htons(IPV4_MORE_OR_OFFSET))
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK))
 		return OUTCOME_DROP(DROP_TUNNEL_FRAGMENT);
-	return OUTCOME_DROP(DROP_UNKNOWN_ENDPOINT);
+	return OUTCOME_DROP(known ? DROP_TUNNEL_MISMATCH : DROP_UNKNOWN_ENDPOINT);
 }
 
 /* May this inner source come from packet->from? DESIGN: sourceCheck. */

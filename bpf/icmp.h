@@ -170,7 +170,6 @@ static __always_inline bool icmp_error(struct xdp_md *ctx, struct packet *packet
 		.mtu = bpf_htons(mtu),
 	};
 	icmp->checksum = ~checksum_fold(sum_to_end(ctx, ETHERNET_BYTES + IPV4_BYTES));
-	count_own(false);
 	return true;
 }
 

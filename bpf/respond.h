@@ -171,8 +171,7 @@ static __always_inline outcome echo_in_place(struct xdp_md *ctx, struct packet *
 		return OUTCOME_DROP(DROP_TO_CIRCUIT_ADDRESS);
 
 	icmp->type = ICMP_ECHO_REPLY;
-	icmp->checksum = checksum_replace(icmp->checksum, bpf_htons(ICMP_ECHO_REQUEST << 8),
-					  bpf_htons(ICMP_ECHO_REPLY << 8));
+	icmp->checksum = checksum_lower(icmp->checksum, bpf_htons(ICMP_ECHO_REQUEST << 8));
 	write_ipv4(ip, packet->destination, packet->source, IPPROTO_ICMP, packet->length,
 		   packet->tos, REPLY_TTL, packet->fragment & bpf_htons(IPV4_DONT_FRAGMENT),
 		   bpf_get_prandom_u32());

@@ -95,7 +95,7 @@ static __always_inline __u32 select_from_group(struct packet *packet, __u32 inde
 	if (!group)
 		return DROP_INVALID_ENTRY;
 	at = ((packet->hash >> 32) * group->count) >> 32;
-	if (at >= ROUTE_GROUP_MAX)
+	if (at >= group->count || at >= ROUTE_GROUP_MAX)
 		return DROP_INVALID_ENTRY;
 	packet->to = group->endpoints[at];
 	if (!select_refusal(packet, packet->to, tunnel))

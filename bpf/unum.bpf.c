@@ -55,7 +55,10 @@ __noinline outcome refuse(struct xdp_md *ctx, struct packet *packet, __u8 reason
 	if (!packet || !icmp_error(ctx, packet, type_and_code, mtu))
 		return OUTCOME_DROP(reason);
 	end = packet->from ? send_back(ctx, packet) : verdict_answer(packet);
-	return verdict_is_sent(end) ? end | reason << 8 : OUTCOME_DROP(reason);
+	if (!verdict_is_sent(end))
+		return OUTCOME_DROP(reason);
+	count_own(false);
+	return end | reason << 8;
 }
 
 static __always_inline outcome refuse_size(struct xdp_md *ctx, struct packet *packet, __u32 mtu)
@@ -182,7 +185,10 @@ int unum_underlay(struct xdp_md *ctx)
 	return verdict_finish(&packet, end);
 }
 
-/* One-armed: what is no tunnel packet of ours may still come from a circuit. */
+/*
+ * One-armed: what is no tunnel packet of ours may still come from a circuit. What is addressed to the
+ * edge itself (ping, ssh, BFD from the underlay) is the stack's, and not the circuit's tenant's.
+ */
 SEC("xdp.frags")
 int unum_both(struct xdp_md *ctx)
 {
@@ -191,7 +197,7 @@ int unum_both(struct xdp_md *ctx)
 
 	if (!end)
 		count_from_endpoint(&packet);
-	else if (end == OUTCOME_PASS)
+	else if (end == OUTCOME_PASS && !is_to_edge(ctx))
 		end = classify_access(ctx, &packet);
 	if (!end)
 		end = forward(ctx, &packet);
