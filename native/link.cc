@@ -31,6 +31,17 @@ static std::string interface_text(uint32_t ifindex)
 					       : "interface with index " + std::to_string(ifindex);
 }
 
+// The kernel's own answer to an index that nothing has is EINVAL or silence.
+static void require_interface(uint32_t ifindex)
+{
+	char name[IF_NAMESIZE];
+	if (::if_indextoname(ifindex, name))
+		return;
+	Failure failure = refused("find", interface_text(ifindex), errno);
+	failure.code = "INTERFACE_MISSING";
+	throw failure;
+}
+
 static std::string program_name(uint32_t id)
 {
 	Fd fd(bpf_prog_get_fd_by_id(id));
@@ -43,12 +54,7 @@ static std::string program_name(uint32_t id)
 
 static Attached query_attached(uint32_t ifindex)
 {
-	char name[IF_NAMESIZE];
-	if (!::if_indextoname(ifindex, name)) {
-		Failure failure = refused("query", interface_text(ifindex), errno);
-		failure.code = "INTERFACE_MISSING";
-		throw failure;
-	}
+	require_interface(ifindex);
 	LIBBPF_OPTS(bpf_xdp_query_opts, options);
 	int error = bpf_xdp_query(static_cast<int>(ifindex), 0, &options);
 	if (error)
@@ -125,6 +131,7 @@ Napi::Value Link::attach(const Info &info)
 	if (mode != "native" && mode != "generic")
 		throw bad_argument("argument mode", "expected native or generic, got " + mode);
 
+	require_interface(ifindex);
 	LIBBPF_OPTS(bpf_link_create_opts, options);
 	options.flags = mode == "native" ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
 	Fd fd(bpf_link_create(program_fd, static_cast<int>(ifindex), BPF_XDP, &options));

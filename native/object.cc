@@ -117,7 +117,7 @@ Napi::Value Object::open(const Info &info)
 		Failure failure = refused("open", "object " + path, errno ? errno : EINVAL);
 		// libbpf's own numbers, of libbpf/libbpf_legacy.h, have no text in libc.
 		if (failure.error >= 4000) {
-			failure.reason = "it is no BPF object of this machine's byte order";
+			failure.reason = "it is no BPF object";
 			failure.error = ENOEXEC;
 		}
 		failure.log = without_newline(log.text());

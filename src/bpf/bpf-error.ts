@@ -65,12 +65,12 @@ function message(failure: NativeFailure, log: ReturnType<typeof splitLibbpfLog>)
   if (log.verifierLog !== undefined) {
     return `${head}: the verifier refused program ${log.program}: ${summariseVerifierLog(log.verifierLog)}`;
   }
-  const causes = [
-    errno === 0 ? "" : `${errnoText} (${errnoName})`,
-    reason,
-    // libbpf's first line is the cause, those after it are consequences.
-    log.libbpf.split("\n")[0] ?? "",
-  ].filter((cause) => cause !== "");
+  // libbpf's first line is the cause, those after it are consequences. Often it repeats what errno says.
+  const said = log.libbpf.split("\n")[0] ?? "";
+  const repeated = errno !== 0 && said.toLowerCase().includes(errnoText.toLowerCase());
+  const causes = [errno === 0 ? "" : `${errnoText} (${errnoName})`, reason, repeated ? "" : said].filter(
+    (cause) => cause !== "",
+  );
   return `${head}: ${causes.join(": ")}`;
 }
 
@@ -84,6 +84,8 @@ function remedy({ code, operation, subject, errnoName, needs }: NativeFailure): 
       return "delete entries first, or make the table again with more room";
     case "LOCKED":
       return "wait until the other process is done";
+    case "VERIFIER":
+      return "is the kernel as new as the program needs? verifierLog of this error has all that the verifier said";
     case "FOREIGN_PROGRAM":
       return "detach that program first (ip link set dev NIC xdp off), if nobody needs it";
     case "INTERFACE_MISSING":

@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isBpffs, mountBpffs } from "../../src/bpf/system.ts";
+import { BpfError } from "../../src/bpf/bpf-error.ts";
+import { isBpffs, mountBpffs, setNetworkNamespace } from "../../src/bpf/system.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -81,4 +82,39 @@ export class Random {
   below(bound: number): number {
     return Number(this.word() % BigInt(bound));
   }
+}
+
+/** The failure of `body`, which must be a BpfError. */
+export function refusal(body: () => unknown): BpfError {
+  try {
+    body();
+  } catch (thrown) {
+    if (thrown instanceof BpfError) return thrown;
+    throw thrown;
+  }
+  throw new Error("expected a BpfError, got none");
+}
+
+/** A new network namespace, in which this thread is until dispose. */
+export function networkNamespace(): { readonly path: string; [Symbol.dispose](): void } {
+  const name = `native-test-${process.pid}-${directories++}`;
+  // Only the main thread moves: any other one still is where all of them were.
+  const other = readdirSync("/proc/self/task").find((thread) => thread !== String(process.pid));
+  const path = `/run/netns/${name}`;
+  run(`ip netns add ${name} && ip -n ${name} link set lo up`);
+  setNetworkNamespace(path);
+  return {
+    path,
+    [Symbol.dispose]() {
+      setNetworkNamespace(`/proc/self/task/${other}/ns/net`);
+      run(`ip netns del ${name}`);
+    },
+  };
+}
+
+/** A frame of `length` bytes: broadcast, EtherType 0x88b5 (for experiments), then counting bytes. */
+export function frameOf(length: number): Uint8Array {
+  const frame = Uint8Array.from({ length }, (_, i) => i & 0xff);
+  frame.set([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
+  return frame;
 }

@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BpfError } from "../../src/bpf/bpf-error.ts";
+import type { BpfError } from "../../src/bpf/bpf-error.ts";
 import { BucketTable } from "../../src/bpf/bucket-table.ts";
 import { MappedArray } from "../../src/bpf/mapped-array.ts";
 import type { BpfObject } from "../../src/bpf/object.ts";
-import { openDescriptors, Random, wordBytes } from "./native-support.ts";
+import { openDescriptors, Random, refusal, wordBytes } from "./native-support.ts";
 import type { Pair } from "./native-table-support.ts";
 import {
   askKernel,
@@ -22,16 +22,6 @@ import {
 } from "./native-table-support.ts";
 
 const none = new Uint8Array(0);
-
-function refusal(body: () => unknown): BpfError {
-  try {
-    body();
-  } catch (thrown) {
-    expect(thrown).toBeInstanceOf(BpfError);
-    return thrown as BpfError;
-  }
-  throw new Error("expected a refusal, got none");
-}
 
 describe("bucket table", () => {
   const BUCKETS = 12;
