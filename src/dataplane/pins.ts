@@ -1,8 +1,8 @@
 // The pin directory: where it is, whether it is safe to use, and what the files in it are called.
 
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { isBpffs, mountBpffs } from "../bpf/system.ts";
+import { isBpffs, lockDirectory, mountBpffs } from "../bpf/system.ts";
 import { causeText, UnumError } from "../errors.ts";
 
 export const DEFAULT_PIN_DIRECTORY = "/sys/fs/bpf/unum";
@@ -80,6 +80,9 @@ export class PinDirectory {
    * @throws UnumError PIN_DIRECTORY
    */
   requireSafe(): void {
+    if (!this.exists()) {
+      throw unsafe(this.path, "there is no such directory", "apply a document, or attach a NIC: either makes it");
+    }
     const status = lstatSync(this.path);
     if (!status.isDirectory()) {
       throw unsafe(this.path, "it is not a directory", "remove it, or name another one with --pin-dir");
@@ -99,29 +102,36 @@ export class PinDirectory {
         `chmod 700 ${this.path}`,
       );
     }
-    if (!isBpffs(this.path)) {
-      throw unsafe(
-        this.path,
-        "it is not on a BPF file system",
-        "mount -t bpf bpf /sys/fs/bpf, or name a directory on one with --pin-dir",
-      );
-    }
+    this.#requireBpffs(this.path);
+  }
+
+  #requireBpffs(path: string): void {
+    if (isBpffs(path)) return;
+    throw unsafe(
+      this.path,
+      "it is not on a BPF file system",
+      "mount -t bpf bpf /sys/fs/bpf, or name a directory on one with --pin-dir",
+    );
   }
 
   /** Makes the directory and its rooms, mounting bpffs when nothing is mounted at its usual place. */
   create(): void {
     const parent = dirname(this.path);
     if (parent === "/sys/fs/bpf" && !isBpffs(parent)) mountBpffs(parent);
-    for (const path of [this.path, this.maps, this.programs, this.links]) {
-      try {
-        mkdirSync(path, { mode: 0o700 });
-      } catch (thrown) {
-        if ((thrown as NodeJS.ErrnoException).code === "EEXIST") continue;
-        throw unsafe(path, causeText(thrown), "its parent must exist, be on a BPF file system and be writable");
-      }
-      if (path === this.path) this.requireSafe();
-    }
+    if (existsSync(parent) && !this.exists()) this.#requireBpffs(parent);
+    // Nothing is made in a directory before it is known to be safe.
+    this.#makeDirectory(this.path);
     this.requireSafe();
+    for (const path of [this.maps, this.programs, this.links]) this.#makeDirectory(path);
+  }
+
+  #makeDirectory(path: string): void {
+    try {
+      mkdirSync(path, { mode: 0o700 });
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return;
+      throw unsafe(path, causeText(thrown), "its parent must exist, be on a BPF file system and be writable");
+    }
   }
 
   unlink(path: string): void {
@@ -132,8 +142,12 @@ export class PinDirectory {
     }
   }
 
-  /** Removes every pin. What is attached nowhere is gone with it. */
+  /**
+   * Removes every pin. What is attached nowhere is gone with it. The map meta goes first: without it, the rest counts for
+   * nothing to whoever comes after a process that was killed here.
+   */
   clear(): void {
+    this.unlink(this.map("meta"));
     for (const directory of [this.links, this.programs, this.maps]) {
       for (const name of this.#list(directory)) this.unlink(join(directory, name));
     }
@@ -153,6 +167,25 @@ export class PinDirectory {
       if (isMissing(thrown)) return undefined;
       throw thrown;
     }
+  }
+
+  /**
+   * The lock of this directory; undefined when another process removed it, or made it again, while this one waited.
+   * @throws UnumError LOCKED
+   */
+  lock(waitMs: number): { close(): void } | undefined {
+    const identity = this.identity();
+    if (identity === undefined) return undefined;
+    let lock: { close(): void };
+    try {
+      lock = lockDirectory(this.path, { waitMs });
+    } catch (thrown) {
+      if (this.identity() === undefined) return undefined;
+      throw thrown;
+    }
+    if (this.identity() === identity) return lock;
+    lock.close();
+    return undefined;
   }
 
   #removeDirectory(path: string): void {

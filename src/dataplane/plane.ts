@@ -9,7 +9,7 @@ import { BpfMap } from "../bpf/map.ts";
 import { MappedArray } from "../bpf/mapped-array.ts";
 import { BpfObject } from "../bpf/object.ts";
 import { BpfProgram } from "../bpf/program.ts";
-import { lockDirectory, renamePin } from "../bpf/system.ts";
+import { renamePin } from "../bpf/system.ts";
 import { UnumError } from "../errors.ts";
 import { Layout } from "./layout.ts";
 import type { PinDirectory } from "./pins.ts";
@@ -59,6 +59,7 @@ export class Plane {
   readonly #maps = new Map<string, BpfMap>();
   readonly #arrays = new Map<string, MappedArray>();
   readonly #tables = new Map<TableName, BucketTable>();
+  readonly #programs = new Map<string, BpfProgram>();
   #writable: boolean;
   #upgraded = false;
 
@@ -167,6 +168,8 @@ export class Plane {
         object.program(`unum_${role}`).pin(fresh);
         renamePin(fresh, this.pins.program(role));
       }
+      // The old ones are closed with the rest.
+      this.#programs.clear();
       const { vmCapacity, seed } = this.meta;
       const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: hash };
       this.map("meta").update(elementKey(0), this.layout.encode("meta", meta));
@@ -239,9 +242,7 @@ export class Plane {
   }
 
   program(role: string): BpfProgram {
-    const program = BpfProgram.openPinned(this.pins.program(role));
-    this.#closers.push(program);
-    return program;
+    return this.#open(this.#programs, role, () => BpfProgram.openPinned(this.pins.program(role)));
   }
 
   #open<K, V extends { close(): void }>(opened: Map<K, V>, name: K, open: () => V): V {
@@ -265,14 +266,12 @@ export class Plane {
   }
 }
 
-/** The lock of the directory that is there now: another process may remove it while this one waits. */
+/** The lock of the directory that is there now, made if need be: another process may remove it while this one waits. */
 function lockPins(pins: PinDirectory, waitMs: number): { close(): void } {
   for (;;) {
     pins.create();
-    const identity = pins.identity();
-    const lock = lockDirectory(pins.path, { waitMs });
-    if (identity !== undefined && pins.identity() === identity) return lock;
-    lock.close();
+    const lock = pins.lock(waitMs);
+    if (lock !== undefined) return lock;
   }
 }
 

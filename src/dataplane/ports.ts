@@ -4,7 +4,6 @@
 import { XdpLink, xdpAttached } from "../bpf/link.ts";
 import type { Link } from "../bpf/rtnetlink.ts";
 import { links } from "../bpf/rtnetlink.ts";
-import { lockDirectory } from "../bpf/system.ts";
 import { causeText, UnumError } from "../errors.ts";
 import type { PortConfig, PortMode, PortRole } from "../model/index.ts";
 import { closest } from "../model/index.ts";
@@ -157,13 +156,20 @@ export function detachPort(pins: PinDirectory, name: string): boolean {
  */
 export function removeEdge(pins: PinDirectory, lockWaitMs = 10_000): string[] {
   pins.requireSafe();
-  const lock = lockDirectory(pins.path, { waitMs: lockWaitMs });
-  try {
-    const detached = pins.linkedInterfaces().filter((name) => detachPort(pins, name));
-    pins.remove();
-    return detached;
-  } finally {
-    lock.close();
+  for (;;) {
+    const lock = pins.lock(lockWaitMs);
+    if (lock === undefined) {
+      if (!pins.exists()) return [];
+      pins.requireSafe();
+      continue;
+    }
+    try {
+      const detached = pins.linkedInterfaces().filter((name) => detachPort(pins, name));
+      pins.remove();
+      return detached;
+    } finally {
+      lock.close();
+    }
   }
 }
 
