@@ -16,13 +16,13 @@ const FAILED_STATUS = 1;
 function errorLines(thrown: unknown): string[] {
   if (thrown instanceof DocumentError && thrown.problems.length > 0) {
     const [first] = thrown.message.split("\n", 1);
-    return [...thrown.problems.map(problemText), `unum: ${first}; nothing was changed`];
+    return [...thrown.problems.map(problemText), `unum: ${first}; nothing was changed [${thrown.code}]`];
   }
   if (!(thrown instanceof UnumError)) {
     const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
     return [`unum: internal error: ${text}`];
   }
-  const lines = [`unum: ${thrown.message}`];
+  const lines = [`unum: ${thrown.message} [${thrown.code}]`];
   const log = (thrown as { verifierLog?: string }).verifierLog;
   if (log !== undefined && process.env.UNUM_VERIFIER_LOG !== undefined) lines.push(log);
   if (thrown.remedy !== undefined) lines.push(`  ${thrown.remedy}`);

@@ -5,7 +5,7 @@ import type { Ipv4 } from "../address/index.ts";
 import { prefixAddress } from "../address/index.ts";
 import type { Change } from "../control/plan.ts";
 import { planChanges } from "../control/plan.ts";
-import type { NextHop, State } from "../control/state.ts";
+import type { Interface, NextHop, State } from "../control/state.ts";
 import type { Observed, Plane, PortAction, Writes } from "../dataplane/index.ts";
 import {
   attachPort,
@@ -92,6 +92,11 @@ function sameNextHop(a: NextHop | undefined, b: NextHop | undefined): boolean {
   );
 }
 
+/** A NIC that went away keeps nobody from changing the rest: circuits on it stay as they were until it is back. */
+function withGone(present: ReadonlyMap<string, Interface>, observed: Observed): ReadonlyMap<string, Interface> {
+  return new Map([...(observed.state?.interfaces ?? []), ...present]);
+}
+
 /** The model as this edge can observe it: a table's size is fixed when it is made. */
 function requireCapacity(plane: Plane, model: Model): void {
   if (model.edge.vmCapacity === plane.meta.vmCapacity) return;
@@ -106,10 +111,11 @@ function requireCapacity(plane: Plane, model: Model): void {
 export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOptions): Promise<EdgePlan> {
   requireCapacity(plane, model);
   const observed = observe(plane);
-  const interfaces = readInterfaces();
+  const present = readInterfaces();
+  const interfaces = withGone(present, observed);
   const endpoints = endpointAddresses(model);
   const resolved = await resolveNextHops(endpoints, { waitMs: resolveMs });
-  const ifindexes = new Set([...interfaces.values()].map(({ ifindex }) => ifindex));
+  const ifindexes = new Set([...present.values()].map(({ ifindex }) => ifindex));
   const nextHops = keepLastGood(model, resolved, observed, ifindexes);
   const state: State = { model, interfaces, nextHops };
   const writes = planWrites(plane, state, observed);
@@ -119,6 +125,10 @@ export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOp
     notices.push(
       `edge.address ${model.edge.address} is on no interface of this machine: servers will find nobody there`,
     );
+  }
+  for (const name of interfaces.keys()) {
+    if (!present.has(name))
+      notices.push(`interface ${name} is gone: circuits on it stay as they were; apply again when it is back`);
   }
   const moved: NextHopChange[] = [];
   for (const name of endpoints.keys()) {
@@ -191,14 +201,41 @@ function askPeers(plane: Plane, { state, writes }: EdgePlan): string[] {
   return notices;
 }
 
-/** Ports after maps: the first packet finds everything. A document that lists no ports leaves them alone. */
+/**
+ * Ports after maps: the first packet finds everything. A document that lists no ports leaves them alone. One that cannot be
+ * attached keeps no other from it.
+ */
 function applyPorts(plane: Plane, model: Model): PortChange[] {
   const wanted = model.edge.interfaces;
   if (wanted.length === 0) return [];
-  const changes: PortChange[] = wanted.map((config) => ({ name: config.name, action: attachPort(plane, config) }));
+  const changes: PortChange[] = [];
+  const failures: unknown[] = [];
+  for (const config of wanted) {
+    try {
+      changes.push({ name: config.name, action: attachPort(plane, config) });
+    } catch (thrown) {
+      failures.push(thrown);
+    }
+  }
   for (const { name } of observePorts(plane)) {
     if (wanted.some((config) => config.name === name)) continue;
     if (detachPort(plane.pins, name)) changes.push({ name, action: "detached" });
   }
+  if (failures.length > 0) throw portFailure(failures);
   return changes;
+}
+
+/** The first failure, with what was done all the same. */
+function portFailure(failures: readonly unknown[]): unknown {
+  const [first] = failures;
+  if (!(first instanceof UnumError)) return first;
+  const others = failures.slice(1).map((failure) => `; ${causeText(failure)}`);
+  return new UnumError(
+    first.code,
+    `${first.message}${others.join("")}; the tables and all other ports are as the document says`,
+    {
+      remedy: first.remedy,
+      cause: first,
+    },
+  );
 }

@@ -22,8 +22,11 @@ export const RANGES = {
   bfdMultiplier: { min: 1, max: 255 },
 } as const satisfies Record<string, Range>;
 
-/** Objects of a kind: the packet path names them by 16-bit indexes, of which 0 is the sentinel. */
-export const OBJECTS_MAX = 65535;
+/** Tenants, circuits, and servers and gateways together: OBJECTS_MAX of bpf/maps.h, less the sentinel. */
+export const OBJECTS_MAX = 16383;
+
+/** Elements of the map profiles, less the sentinel. */
+export const PROFILES_MAX = 1023;
 
 /** Equal-cost endpoints of one route (ROUTE_GROUP_MAX of bpf/abi.h). */
 export const VIA_MAX = 31;

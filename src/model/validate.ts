@@ -3,7 +3,7 @@
 import type { Ipv4 } from "../address/index.ts";
 import type { Validation } from "./checks.ts";
 import { missingServer, requireRange, requireStationMac, requireUnicast } from "./checks.ts";
-import { OBJECTS_MAX, RANGES } from "./limits.ts";
+import { OBJECTS_MAX, PROFILES_MAX, RANGES } from "./limits.ts";
 import { isInterfaceName, isName, NAME_FORM, suggestion } from "./names.ts";
 import type { ModelPath, Problem } from "./problems.ts";
 import { Problems } from "./problems.ts";
@@ -62,7 +62,8 @@ function validateNames({ model, problems }: Validation): void {
   for (const section of ["profiles", "servers", "gateways", "tenants"] as const) {
     const { size } = model[section];
     check([section], model[section].keys());
-    if (size > OBJECTS_MAX) problems.add([section], `there are ${size}, expected at most ${OBJECTS_MAX}`);
+    const max = section === "profiles" ? PROFILES_MAX : OBJECTS_MAX;
+    if (size > max) problems.add([section], `there are ${size}, expected at most ${max}`);
   }
   const endpoints = model.servers.size + model.gateways.size;
   if (endpoints > OBJECTS_MAX && model.servers.size <= OBJECTS_MAX) {

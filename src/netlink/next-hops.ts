@@ -45,6 +45,9 @@ function findRoute(name: string, address: Ipv4, all: readonly Link[]): Pending |
 function known({ ifindex, via, mtuBytes, link }: Pending): NextHop | undefined {
   const entry = neighbour(ifindex, via);
   if (entry?.mac === undefined || !USABLE.includes(entry.state)) return undefined;
+  // XDP traffic tells the kernel nothing about its neighbours: an entry is asked about again whenever it is looked at, so
+  // that the next look finds a MAC that changed.
+  if (entry.state === "stale") probeNeighbour(ifindex, via);
   return {
     ifindex,
     sourceMac: parseMac(link.mac),
@@ -75,7 +78,7 @@ export async function resolveNextHops(
     return nextHop === undefined;
   };
   pending = pending.filter(take);
-  for (const { ifindex, via } of waitMs > 0 ? pending : []) probeNeighbour(ifindex, via);
+  if (waitMs > 0) for (const { ifindex, via } of pending) probeNeighbour(ifindex, via);
   for (let waited = 0; pending.length > 0 && waited < waitMs; waited += POLL_MS) {
     await sleep(POLL_MS);
     pending = pending.filter(take);

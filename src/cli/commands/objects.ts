@@ -13,6 +13,8 @@ interface OptionSpec {
   readonly parse: (text: string) => unknown;
   /** Field of the object in the document. */
   readonly field: string;
+  /** Field that cannot stand beside this one, and goes when this one is set. */
+  readonly insteadOf?: string;
 }
 
 interface ObjectSpec {
@@ -169,8 +171,20 @@ const OBJECTS: readonly ObjectSpec[] = [
     names: [TENANT, { name: "prefix", text: "such as 172.16.0.0/12", parse: value.prefix }],
     path: ([tenant, prefix]) => ["tenants", tenant as string, "routes", prefix as string],
     options: [
-      { flags: "--via <names>", text: "gateways or servers, by commas", parse: value.names, field: "via" },
-      { flags: "--circuit <name>", text: "a circuit of the tenant", parse: value.name, field: "circuit" },
+      {
+        flags: "--via <names>",
+        text: "gateways or servers, by commas",
+        parse: value.names,
+        field: "via",
+        insteadOf: "circuit",
+      },
+      {
+        flags: "--circuit <name>",
+        text: "a circuit of the tenant",
+        parse: value.name,
+        field: "circuit",
+        insteadOf: "via",
+      },
     ],
     examples: ["unum route set acme 172.16.0.0/12 --via gw1,gw2", "unum route delete acme 172.16.0.0/12"],
   },
@@ -220,8 +234,9 @@ function namedCommand(context: Context, spec: ObjectSpec, verb: "set" | "delete"
 /** Fields of the object that the command line gives; undefined takes one away. */
 function given(spec: ObjectSpec, options: Record<string, unknown>): EditMap {
   const fields: Record<string, EditMap[string]> = {};
-  for (const { flags, field } of spec.options) {
+  for (const { flags, field, insteadOf } of spec.options) {
     const value = options[optionKey(flags)];
+    if (value !== undefined && insteadOf !== undefined) fields[insteadOf] ??= undefined;
     if (value !== undefined) fields[field] = value === null ? undefined : (value as EditMap[string]);
   }
   if (Object.keys(fields).length === 0) {
