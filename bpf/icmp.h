@@ -89,7 +89,7 @@ static __always_inline bool may_be_told(struct xdp_md *ctx, const struct packet 
 							      (packet->header_bytes & 0x3f));
 		__u8 *type = cursor_take(&cursor, sizeof(*type));
 
-		if (!type || !is_icmp_query(*type))
+		if (packet->length <= packet->header_bytes || !type || !is_icmp_query(*type))
 			return false;
 	}
 	return reply_allowed(flow_hash(packet->source, packet->tenant, 0, 0));

@@ -177,6 +177,7 @@ static __always_inline outcome echo_in_place(struct xdp_md *ctx, struct packet *
 		   bpf_get_prandom_u32());
 	packet->source = packet->destination;
 	packet->destination = ip->daddr;
+	packet->hash = flow_hash(packet->source, packet->destination, IPPROTO_ICMP, 0);
 	packet->originated = true;
 	return OUTCOME_CONTINUE;
 }

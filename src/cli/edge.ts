@@ -67,7 +67,8 @@ export function sayFreshPlan(context: Context, options: CommonOptions, changes: 
 
 export function sayPlan(context: Context, options: CommonOptions, plan: EdgePlan): void {
   if (options.json === true) {
-    json(context, { changes: plan.changes, nextHops: plan.nextHops, rows: plan.rows, notices: plan.notices });
+    const { changes, nextHops, rows, programs, notices } = plan;
+    json(context, { changes, nextHops, rows, programs, notices });
     return;
   }
   for (const notice of plan.notices) warn(context, notice);
@@ -75,10 +76,11 @@ export function sayPlan(context: Context, options: CommonOptions, plan: EdgePlan
   for (const { endpoint, from, to } of plan.nextHops) {
     say(context, `~ next hop of ${endpoint}: ${from?.nextHopMac ?? "unresolved"} → ${to?.nextHopMac ?? "unresolved"}`);
   }
+  if (plan.programs) say(context, "~ programs: of another build, exchanged in place");
   if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
   else if (plan.changes.length > 0)
     say(context, `${summary(plan.changes, "future")}; ${count(plan.rows, "row")} to write`);
-  else say(context, `${count(plan.rows, "row")} to write, to bring the maps in line`);
+  else if (plan.rows > 0) say(context, `${count(plan.rows, "row")} to write, to bring the maps in line`);
 }
 
 export function sayApplied(context: Context, options: CommonOptions, applied: Applied, started: number): void {

@@ -10,6 +10,11 @@ export const DEFAULT_PIN_DIRECTORY = "/sys/fs/bpf/unum";
 /** Roles of the three programs, which are also the names of their pins. */
 export const PROGRAM_ROLES = ["access", "underlay", "both"] as const;
 
+/** The role of a program by its name, whatever build it is of. */
+export function roleOfProgram(programName: string | undefined): (typeof PROGRAM_ROLES)[number] | undefined {
+  return PROGRAM_ROLES.find((role) => programName === `unum_${role}`);
+}
+
 function isMissing(thrown: unknown): boolean {
   return (thrown as NodeJS.ErrnoException).code === "ENOENT";
 }

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Btf } from "../bpf/btf.ts";
 import { BucketTable } from "../bpf/bucket-table.ts";
-import { XdpLink } from "../bpf/link.ts";
+import { XdpLink, xdpAttached } from "../bpf/link.ts";
 import { BpfMap } from "../bpf/map.ts";
 import { MappedArray } from "../bpf/mapped-array.ts";
 import { BpfObject } from "../bpf/object.ts";
@@ -13,7 +13,7 @@ import { renamePin } from "../bpf/system.ts";
 import { UnumError } from "../errors.ts";
 import { Layout } from "./layout.ts";
 import type { PinDirectory } from "./pins.ts";
-import { PROGRAM_ROLES } from "./pins.ts";
+import { PROGRAM_ROLES, roleOfProgram } from "./pins.ts";
 
 /** Of bpf/abi.h: UNUM_ABI_VERSION. */
 const ABI_VERSION = 1;
@@ -62,9 +62,11 @@ export class Plane {
   readonly #programs = new Map<string, BpfProgram>();
   #writable: boolean;
   #upgraded = false;
+  readonly #objectPath: string;
 
-  private constructor(pins: PinDirectory, layout: Layout, lock: { close(): void } | undefined) {
+  private constructor(pins: PinDirectory, objectPath: string, layout: Layout, lock: { close(): void } | undefined) {
     this.pins = pins;
+    this.#objectPath = objectPath;
     this.layout = layout;
     this.#writable = lock !== undefined;
     if (lock !== undefined) this.#closers.push(lock);
@@ -87,7 +89,7 @@ export class Plane {
       });
     }
     pins.requireSafe();
-    return new Plane(pins, readLayout(objectPath), undefined);
+    return new Plane(pins, objectPath, readLayout(objectPath), undefined);
   }
 
   /**
@@ -123,14 +125,14 @@ export class Plane {
       const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: objectHash(objectPath) };
       object.map("meta").update(elementKey(0), layout.encode("meta", meta));
       object.map("meta").pin(pins.map("meta"));
-      return new Plane(pins, layout, lock);
+      return new Plane(pins, objectPath, layout, lock);
     } finally {
       object.close();
     }
   }
 
   static #adopt(pins: PinDirectory, objectPath: string, lock: { close(): void }): Plane {
-    const plane = new Plane(pins, readLayout(objectPath), lock);
+    const plane = new Plane(pins, objectPath, readLayout(objectPath), lock);
     try {
       const hash = objectHash(objectPath);
       if (plane.meta.object !== hash) plane.#upgrade(objectPath, hash);
@@ -156,8 +158,11 @@ export class Plane {
       for (const port of this.pins.linkedInterfaces()) {
         const link = XdpLink.openPinned(this.pins.link(port));
         try {
-          const role = roles.get(link.info.programId);
-          if (role !== undefined && link.info.ifindex !== 0) link.update(object.program(`unum_${role}`));
+          const { ifindex, programId } = link.info;
+          if (ifindex === 0) continue;
+          // One that is not pinned is of a build whose loader was killed here.
+          const role = roles.get(programId) ?? roleOfProgram(xdpAttached(ifindex).programName);
+          if (role !== undefined) link.update(object.program(`unum_${role}`));
         } finally {
           link.close();
         }
@@ -182,6 +187,11 @@ export class Plane {
   /** True when the programs were of another build, and were exchanged while they ran. */
   get upgraded(): boolean {
     return this.#upgraded;
+  }
+
+  /** True while the pinned programs are of another build than this one: a writer that loads exchanges them. */
+  get outdated(): boolean {
+    return !this.#upgraded && this.meta.object !== objectHash(this.#objectPath);
   }
 
   #readMeta(): Meta {

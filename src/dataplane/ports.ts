@@ -8,7 +8,7 @@ import { causeText, UnumError } from "../errors.ts";
 import type { PortConfig, PortMode, PortRole } from "../model/index.ts";
 import { closest } from "../model/index.ts";
 import type { PinDirectory } from "./pins.ts";
-import { PROGRAM_ROLES } from "./pins.ts";
+import { PROGRAM_ROLES, roleOfProgram } from "./pins.ts";
 import type { Plane } from "./plane.ts";
 
 export interface Port extends PortConfig {
@@ -50,7 +50,7 @@ export function observePorts(plane: Plane): Port[] {
         name,
         ifindex,
         programId,
-        role: roles.get(programId) ?? roleByName(seen?.programName) ?? "both",
+        role: roles.get(programId) ?? roleOfProgram(seen?.programName) ?? "both",
         mode: seen?.mode === "generic" ? "generic" : "native",
         attached: seen !== undefined && seen.programId === programId,
       });
@@ -59,10 +59,6 @@ export function observePorts(plane: Plane): Port[] {
     }
   }
   return ports;
-}
-
-function roleByName(programName: string | undefined): PortRole | undefined {
-  return PROGRAM_ROLES.find((role) => programName === `unum_${role}`);
 }
 
 export type PortAction = "attached" | "updated" | "unchanged";
@@ -76,11 +72,10 @@ export function attachPort(plane: Plane, config: PortConfig): PortAction {
   const { ifindex } = findInterface(config.name, all);
   const program = plane.program(config.role);
   const existing = observePorts(plane).find((port) => port.name === config.name);
-  const path = plane.pins.link(config.name);
   if (existing !== undefined) {
     if (existing.attached && existing.ifindex === ifindex && existing.mode === config.mode) {
       if (existing.programId === program.info.id) return "unchanged";
-      const link = XdpLink.openPinned(path);
+      const link = XdpLink.openPinned(plane.pins.link(config.name));
       try {
         link.update(program);
       } finally {
@@ -91,17 +86,27 @@ export function attachPort(plane: Plane, config: PortConfig): PortAction {
     // The NIC is another one now, or the mode changes: neither can be done in place.
     detachPort(plane.pins, config.name);
   }
-  refuseForeign(config.name, ifindex);
-  const link = attach(config, ifindex, program);
   try {
-    link.pin(path);
+    attachAnew(plane, config, ifindex);
+  } catch (thrown) {
+    // A port goes on in the mode that it had, rather than not at all.
+    if (existing?.attached === true && existing.ifindex === ifindex) attachAnew(plane, existing, ifindex);
+    throw thrown;
+  }
+  return "attached";
+}
+
+function attachAnew(plane: Plane, config: PortConfig, ifindex: number): void {
+  refuseForeign(config.name, ifindex);
+  const link = attach(config, ifindex, plane.program(config.role));
+  try {
+    link.pin(plane.pins.link(config.name));
   } catch (thrown) {
     link.detach();
     throw thrown;
   } finally {
     link.close();
   }
-  return "attached";
 }
 
 function refuseForeign(name: string, ifindex: number): void {

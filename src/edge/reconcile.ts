@@ -37,6 +37,8 @@ export interface EdgePlan {
   readonly writes: Writes;
   /** Rows to write; 0 when the maps are right. */
   readonly rows: number;
+  /** True when the programs are of another build, and are to be exchanged. */
+  readonly programs: boolean;
   readonly notices: readonly string[];
 }
 
@@ -146,6 +148,7 @@ export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOp
     nextHops: moved,
     writes,
     rows: writeCount(writes),
+    programs: plane.outdated,
     notices,
   };
 }
@@ -164,7 +167,7 @@ export function planFresh(model: Model): readonly Change[] {
 
 /** True when applying would change nothing. */
 export function isEmpty(plan: EdgePlan): boolean {
-  return plan.changes.length === 0 && plan.rows === 0;
+  return plan.changes.length === 0 && plan.rows === 0 && !plan.programs;
 }
 
 /** Carries a plan out, and attaches ports. The plan was made by this writer, which held the lock ever since. */
