@@ -118,11 +118,13 @@ static __always_inline int slow_find(const struct moves *counts, __u64 key, __u6
 
 	if (second == first)
 		second = first + 1 == buckets ? 0 : first + 1;
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < TABLE_LOOKUP_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)&counts->table;
 
 		if (slow_bucket_find(first, key, value))
 			return 1 + !!i;
+		idle();
+		idle();
 		idle();
 		if (slow_bucket_find(second, key, value))
 			return 1 + !!i;
