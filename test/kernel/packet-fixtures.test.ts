@@ -1,11 +1,14 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { EdgeUnderTest } from "../support/packet-edge.ts";
 import { type Fixture, fixtureProblem } from "../support/packet-fixture.ts";
-import { arpFixtures, echoFixtures, errorFixtures } from "../support/packet-fixtures-answer.ts";
-import { decapsulateFixtures } from "../support/packet-fixtures-decapsulate.ts";
+import { arpFixtures } from "../support/packet-fixtures-arp.ts";
+import { echoFixtures } from "../support/packet-fixtures-echo.ts";
 import { encapsulateFixtures } from "../support/packet-fixtures-encapsulate.ts";
+import { errorFixtures } from "../support/packet-fixtures-error.ts";
 import { malformedFixtures } from "../support/packet-fixtures-malformed.ts";
+import { relayFixtures } from "../support/packet-fixtures-relay.ts";
 import { brokenRowFixtures, foreignFixtures, selectFixtures } from "../support/packet-fixtures-select.ts";
+import { tunnelFixtures } from "../support/packet-fixtures-tunnel.ts";
 import { makePorts } from "../support/packet-ports.ts";
 
 const ports = makePorts();
@@ -31,7 +34,8 @@ table("encapsulation", encapsulateFixtures);
 table("selection", selectFixtures);
 table("what is not ours", foreignFixtures);
 table("rows that no apply writes", brokenRowFixtures);
-table("decapsulation", decapsulateFixtures);
+table("tunnel packets", tunnelFixtures);
+table("from tunnels onward", relayFixtures);
 table("ARP", arpFixtures);
 table("echo", echoFixtures);
 table("errors that are told", errorFixtures);

@@ -22,8 +22,7 @@ import { get16, put16, put32 } from "./packet-bytes.ts";
 import { PORT_SPECS, type PortName } from "./packet-world.ts";
 
 export interface Judgement {
-  /** unspecified: either the stack's, or dropped as a fragment. */
-  readonly end: "passed" | "dropped" | "forwarded" | "answered" | "unspecified";
+  readonly end: "passed" | "dropped" | "forwarded" | "answered";
   /** Of a drop: any of these. */
   readonly reasons: readonly string[];
   /** One of these frames leaves. In the place of a dropped packet it may also not, since such answers are limited. */

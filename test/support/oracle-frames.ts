@@ -1,5 +1,6 @@
 // Frames that the oracle expects, written byte by byte; and whether a frame that left is one of them.
 
+import { flowKeys } from "./oracle-ipv4.ts";
 import type { OracleCircuit, OracleEndpoint, OracleNetwork } from "./oracle-network.ts";
 import { checksum, get16, macBytes, put16, put24, put32 } from "./packet-bytes.ts";
 import { PORT_SPECS, type PortName } from "./packet-world.ts";
@@ -141,7 +142,7 @@ export function echoReplyPacket(request: InnerPacket): InnerPacket {
   bytes[20] = 0;
   const sum = get16(bytes, 22) + 0x0800;
   put16(bytes, 22, sum > 0xffff ? sum - 0xffff : sum);
-  return { ...request, bytes, forwarded: false, freeId: dontFragment === 0 };
+  return { ...request, ...flowKeys(bytes), bytes, forwarded: false, freeId: dontFragment === 0 };
 }
 
 /** Takes over what the edge may choose; false: it chose what it may not. */

@@ -75,7 +75,6 @@ export class Jury {
       count(expected, judgement, input, run, sent);
     }
     const moves = sumReasons(this.#edge.counters.moves(), judgements[0] as Judgement);
-    if (judgements[0]?.end === "unspecified") return undefined;
     const wrong = [...new Set([...moves.keys(), ...expected.keys()])]
       .filter((path) => moves.get(path) !== expected.get(path))
       .map((path) => `  ${path} by ${moves.get(path) ?? 0}, expected ${expected.get(path) ?? 0}`);
@@ -98,10 +97,10 @@ export class Jury {
   /** The frame that left, if one did; or the problem. */
   #judgeOne(judgement: Judgement, port: PortName, input: Uint8Array, run: Result): Output | undefined | string {
     const { end, outputs, reasons } = judgement;
-    if (run.verdict === "pass" && (end === "passed" || end === "unspecified")) {
+    if (run.verdict === "pass" && end === "passed") {
       return sameBytes(run.frame, input) ? undefined : "it passes to the stack, but changed";
     }
-    if (run.verdict === "drop" && (end === "dropped" || end === "unspecified")) return undefined;
+    if (run.verdict === "drop" && end === "dropped") return undefined;
     if (outputs.length === 0) return `its end is ${run.verdict}, expected ${[end, ...reasons].join(" ")}`;
     let difference: string | undefined;
     for (const output of outputs) {

@@ -11,7 +11,6 @@ import type { PortName, Role, World } from "./packet-world.ts";
 export type { Judgement } from "./oracle-forward.ts";
 
 const PASSED: Judgement = { end: "passed", reasons: [], outputs: [] };
-const UNSPECIFIED: Judgement = { end: "unspecified", reasons: ["tunnel_fragment"], outputs: [] };
 
 export class Oracle {
   readonly network: OracleNetwork;
@@ -25,7 +24,10 @@ export class Oracle {
   judge(role: Role, port: PortName, frame: Uint8Array): Judgement {
     if (role === "access") return this.#access(port, frame);
     const judgement = this.#tunnel(port, frame);
-    return role === "both" && judgement.end === "passed" ? this.#access(port, frame) : judgement;
+    if (role !== "both" || judgement.end !== "passed") return judgement;
+    // What is for the edge's own address on the underlay is for its stack, whoever sent it.
+    const toEdge = get16(frame, 12) === 0x0800 && frame.length >= 34 && get32(frame, 30) === this.network.address;
+    return toEdge ? PASSED : this.#access(port, frame);
   }
 
   #access(port: PortName, frame: Uint8Array): Judgement {
@@ -86,7 +88,7 @@ export class Oracle {
       if (!served || laterFragment) return PASSED;
       return dropped(fragment ? "tunnel_fragment" : "unknown_endpoint");
     }
-    if (fragment) return laterFragment || served ? dropped("tunnel_fragment") : UNSPECIFIED;
+    if (fragment) return laterFragment || served ? dropped("tunnel_fragment") : PASSED;
     if (destinationPort !== from.profile.port) return served ? dropped("tunnel_mismatch") : PASSED;
     if (headerBytes > 20) return dropped("bad_tunnel_header");
 
