@@ -13,7 +13,7 @@ export interface Bar {
 
 function bar(what: string, sign: "≤" | "≥", limit: number, unit: string, measured: number | undefined): Bar[] {
   if (measured === undefined || Number.isNaN(measured)) return [];
-  const digits = Math.abs(limit) < 1 ? 2 : 1;
+  const digits = limit < 1 ? 2 : measured < 0.1 ? 3 : 1;
   return [
     {
       what,
@@ -30,7 +30,7 @@ export function judge(results: readonly RowResult[], host: HostResult | undefine
   const bucketsAdd = added(results, "buckets-4m", "buckets");
   const hashAdds = added(results, "hash-4m", "hash");
   const share = bucketsAdd === undefined || hashAdds === undefined ? undefined : bucketsAdd / hashAdds;
-  const millions = host && host.bulk.vmsPerSecond.median / 1e6;
+  const millions = host && host.bulk.tightPerSecond.median / 1e6;
   const oneVmMs = host && host.change.replaceUs.p99 / 1000;
   return [
     ...bar("encapsulate, over a bare redirect", "≤", 60, " ns", find("encapsulate")?.costNs?.median),

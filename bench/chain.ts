@@ -7,7 +7,6 @@
 // happens on one core, one batch of frames after the other, so the time of a run is that of the whole chain, and only
 // differences between rows mean something.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, createNamespace, type Namespace } from "../lab/network.ts";
@@ -19,6 +18,7 @@ import type { BpfProgram } from "../src/bpf/program.ts";
 import { links } from "../src/bpf/rtnetlink.ts";
 import { setNetworkNamespace } from "../src/bpf/system.ts";
 import { UnumError } from "../src/errors.ts";
+import { waitedNs } from "./clock.ts";
 import { FRAME_BYTES, NEIGHBOUR_MAC, PORTS, SERVER_COUNT, TUNNEL_BYTES } from "./plan.ts";
 
 /** The form that frames come in: a customer's, or a server's in a tunnel. */
@@ -49,11 +49,6 @@ export interface Sample {
 
 const KEY = new Uint8Array(4);
 const macBytes = (mac: string): Uint8Array => Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
-
-/** How long this thread has been waiting for its core in all (Documentation/scheduler/sched-stats.rst). */
-function waitedNs(): number {
-  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[1]);
-}
 
 export class Chain {
   readonly edge: Namespace;

@@ -11,6 +11,7 @@ import { parseModel } from "../src/document/index.ts";
 import { UnumError } from "../src/errors.ts";
 import { readInterfaces } from "../src/netlink/index.ts";
 import type { Chain } from "./chain.ts";
+import { timeNs } from "./clock.ts";
 import { documentOf, FIRST_VM, NEIGHBOUR_MAC, PORTS, SERVER_COUNT, serverName, VMS_MAX, VNI } from "./plan.ts";
 
 /** What comes in at the first port: a customer's frames, sent on or sent back; or tunnel packets, sent on. */
@@ -27,7 +28,7 @@ export interface BuiltEdge {
   readonly plane: Plane;
   /** By name. */
   readonly endpoints: ReadonlyMap<string, number>;
-  /** How long filling the VM table took. */
+  /** How long filling the VM table took, grace periods included. */
   readonly fillNs: number;
 }
 
@@ -87,9 +88,8 @@ export function buildEdge(chain: Chain, directory: string, { duty, vms, capacity
     const endpoints = Array.from({ length: SERVER_COUNT }, (_, n) => writes.indexes.endpoint.get(serverName(n)) ?? 0);
     const puts = packVms(plane.layout.btf, vms, endpoints);
     const table = plane.table("vms4");
-    const began = process.hrtime.bigint();
-    table.changeAll({ puts, deletes: new Uint8Array(0) });
-    return { plane, endpoints: writes.indexes.endpoint, fillNs: Number(process.hrtime.bigint() - began) };
+    const fillNs = timeNs(() => table.changeAll({ puts, deletes: new Uint8Array(0) }));
+    return { plane, endpoints: writes.indexes.endpoint, fillNs };
   } catch (thrown) {
     plane.close();
     throw thrown;

@@ -25,7 +25,8 @@ export interface Latency {
 }
 
 export interface HostResult {
-  readonly bulk: { readonly vms: number; readonly vmsPerSecond: Spread };
+  /** Into a table that is made for so many VMs, and into one that is made for half as many again. */
+  readonly bulk: { readonly vms: number; readonly tightPerSecond: Spread; readonly roomyPerSecond: Spread };
   /** One VM of a full table: by one call, and deleted and added again by two. */
   readonly change: { readonly vms: number; readonly replaceUs: Latency; readonly againMs: Latency };
   /** `unum vm set`, from its start to its end. */
@@ -50,15 +51,20 @@ export async function measureHost(chain: Chain, plan: HostPlan, progress: (text:
 /** In a full table the freed slot is the only one to take, and it rests for a grace period. */
 const AGAIN = 100;
 
-/** A packed buffer into an empty table, grace periods included. */
+/** A packed buffer into an empty table. */
 function measureBulk(chain: Chain, { bulkVms: vms, bulkRepeats }: HostPlan): HostResult["bulk"] {
-  const rates = Array.from({ length: bulkRepeats }, (_, repeat) => {
-    const edge = buildEdge(chain, `/sys/fs/bpf/bulk-${repeat}`, { duty: "encapsulate", vms, capacity: vms });
+  const rate = (repeat: number, capacity: number) => {
+    const edge = buildEdge(chain, `/sys/fs/bpf/bulk-${repeat}`, { duty: "encapsulate", vms, capacity });
     edge.plane.close();
     edge.plane.pins.remove();
     return (vms / edge.fillNs) * 1e9;
-  });
-  return { vms, vmsPerSecond: spread(rates) };
+  };
+  const [tight, roomy]: [number[], number[]] = [[], []];
+  for (let repeat = 0; repeat < bulkRepeats; repeat++) {
+    tight.push(rate(repeat, vms));
+    roomy.push(rate(repeat, vms * 1.5));
+  }
+  return { vms, tightPerSecond: spread(tight), roomyPerSecond: spread(roomy) };
 }
 
 function timeUs(act: () => void): number {
