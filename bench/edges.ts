@@ -22,6 +22,8 @@ export interface EdgePlan {
   readonly vms: number;
   /** VMs that the table is made for. */
   readonly capacity: number;
+  /** Another build of build/bpf/unum.bpf.o. */
+  readonly object?: string;
 }
 
 export interface BuiltEdge {
@@ -69,12 +71,16 @@ function requireInterface(interfaces: ReadonlyMap<string, Interface>, name: stri
 }
 
 /** Makes an edge in the chain's edge namespace; close its plane. */
-export function buildEdge(chain: Chain, directory: string, { duty, vms, capacity }: EdgePlan): BuiltEdge {
+export function buildEdge(
+  chain: Chain,
+  directory: string,
+  { duty, vms, capacity, object = OBJECT }: EdgePlan,
+): BuiltEdge {
   if (vms > VMS_MAX) throw new UnumError("ARGUMENT_INVALID", `build edge: ${vms} VMs, expected at most ${VMS_MAX}`);
   const circuit = duty === "decapsulate" ? PORTS.out : PORTS.in;
   const { model } = parseModel(documentOf({ circuit, capacity }), "bench");
   const interfaces = chain.within(chain.edge, readInterfaces);
-  const plane = Plane.load(new PinDirectory(directory), OBJECT, { vmCapacity: capacity });
+  const plane = Plane.load(new PinDirectory(directory), object, { vmCapacity: capacity });
   try {
     const back = requireInterface(interfaces, PORTS.in);
     const hops =

@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { causeText, UnumError } from "../src/errors.ts";
 import type { HostPlan } from "./host.ts";
 import type { Pace } from "./measure.ts";
-import { type RowPlan, selectRows } from "./rows.ts";
+import { type RowPlan, selectRows, withBuilds } from "./rows.ts";
 
 export const USAGE = `npm run bench [-- OPTION...]
 
@@ -19,6 +19,8 @@ touches no interface of this machine, and leaves nothing behind but the result.
   --packets N    frames of one run, at least 500000, or setting up the run is what is measured
   --cpu N        core to run on (the last one)
   --json FILE    where to write the result as well as to build/bench/result.json
+  --build FILE   measure another build of build/bpf/unum.bpf.o as well; its cost is that over this one.
+                 May be given several times
   --list         the names of the rows`;
 
 export interface BenchOptions {
@@ -55,6 +57,7 @@ function parse(args: readonly string[]) {
       options: {
         ...{ quick: flag, help: { ...flag, short: "h" }, list: flag },
         ...{ rows: text, rounds: text, packets: text, cpu: text, json: text },
+        build: { ...text, multiple: true },
       },
     }).values;
   } catch (cause) {
@@ -64,7 +67,7 @@ function parse(args: readonly string[]) {
 
 /** @throws UnumError USAGE */
 export function readOptions(args: readonly string[]): BenchOptions {
-  const { quick, help, list, rows, rounds, packets, cpu, json } = parse(args);
+  const { quick, help, list, rows, rounds, packets, cpu, json, build = [] } = parse(args);
   const words = rows === undefined ? [] : rows.split(",").filter((word) => word !== "");
   const rowWords = words.filter((word) => word !== "host");
   const onlyHost = words.length > 0 && rowWords.length === 0;
@@ -74,7 +77,10 @@ export function readOptions(args: readonly string[]): BenchOptions {
   return {
     help: help === true,
     list: list === true,
-    rows: selected,
+    rows: withBuilds(
+      selected,
+      build.map((file) => resolve(file)),
+    ),
     pace: {
       rounds: integer("rounds", rounds, quick ? 5 : 11, 1, 1000),
       packets: integer("packets", packets, quick ? 500_000 : 1_000_000, 500_000, 100_000_000),

@@ -1,6 +1,6 @@
 // The rows: which program stands at the port, on which frames, and against what it is held.
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { BpfProgram } from "../src/bpf/program.ts";
 import type { Plane } from "../src/dataplane/index.ts";
 import type { Chain, Frames } from "./chain.ts";
@@ -25,7 +25,7 @@ export interface RowPlan {
     | { readonly kind: "bare"; readonly program: "bare_transmit" | "bare_redirect" }
     | { readonly kind: "kernel" }
     | { readonly kind: "lookup"; readonly program: "lookup_buckets" | "lookup_hash" }
-    | { readonly kind: "unum"; readonly duty: Duty; readonly capacity: number };
+    | { readonly kind: "unum"; readonly duty: Duty; readonly capacity: number; readonly object?: string };
 }
 
 const THOUSAND = 1000;
@@ -114,6 +114,19 @@ export function selectRows(words: readonly string[], quick: boolean): readonly R
   return ROWS.filter((row) => wanted.has(row.name));
 }
 
+/** Each of unum's rows again with other builds of its programs, held against this one. */
+export function withBuilds(rows: readonly RowPlan[], objects: readonly string[]): readonly RowPlan[] {
+  return rows.flatMap((row) => {
+    const { subject, name } = row;
+    if (subject.kind !== "unum") return [row];
+    const others = objects.map((object): RowPlan => {
+      const build = basename(object).replace(/\.bpf\.o$/, "");
+      return { ...row, name: `${name}@${build}`, over: name, subject: { ...subject, object } };
+    });
+    return [row, ...others];
+  });
+}
+
 /** A row that is ready to run. */
 export interface Row {
   readonly plan: RowPlan;
@@ -135,8 +148,9 @@ export function prepareRows(chain: Chain, plans: readonly RowPlan[], progress: (
       lookups.set(vms, tables);
       return { plan, program: tables.program(subject.program) };
     }
-    const { duty, capacity } = subject;
-    const { plane } = buildEdge(chain, join("/sys/fs/bpf", name), { duty, vms, capacity });
-    return { plan, plane, program: plane.program(duty === "decapsulate" ? "underlay" : "access") };
+    const { kind, ...edge } = subject;
+    // Names in bpffs have no dot.
+    const { plane } = buildEdge(chain, join("/sys/fs/bpf", name.replaceAll(".", "-")), { ...edge, vms });
+    return { plan, plane, program: plane.program(edge.duty === "decapsulate" ? "underlay" : "access") };
   });
 }
