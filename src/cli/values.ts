@@ -58,7 +58,10 @@ export function onOff(text: string): boolean {
   throw new InvalidArgumentError('expected "on" or "off"');
 }
 
+/** What takes a field away. A symbol: commander makes an empty text of null. */
+export const NONE = Symbol("none");
+
 /** A value, or the word that takes the field away. */
-export function orNone<T>(parse: (text: string) => T): (text: string) => T | null {
-  return (text) => (text === "none" ? null : parse(text));
+export function orNone<T>(parse: (text: string) => T): (text: string) => T | typeof NONE {
+  return (text) => (text === "none" ? NONE : parse(text));
 }

@@ -2,6 +2,7 @@
 
 import type { Mac } from "../address/index.ts";
 import { macFromBytes } from "../address/index.ts";
+import { links } from "../bpf/rtnetlink.ts";
 import type { PortConfig } from "../model/index.ts";
 import type { Decoded } from "./decode.ts";
 import { decodeRows } from "./decode.ts";
@@ -13,6 +14,8 @@ import type { Rows, WordAndRecord } from "./rows.ts";
 import { hex, unpackWords } from "./rows.ts";
 
 export interface Observed extends Decoded {
+  /** Interfaces that exist: the kernel takes no other as a way out. */
+  readonly ifindexes: ReadonlySet<number>;
   readonly rows: Rows;
   /** Slots of the VM table. */
   readonly vms: Uint8Array;
@@ -118,7 +121,8 @@ export function observe(plane: Plane): Observed {
     .filter((port) => port.attached)
     .map(({ name, role, mode }) => ({ name, role, mode }));
   const decoded = decodeRows(layout, { rows, vms, vmCapacity: plane.meta.vmCapacity, ports });
-  return { ...decoded, rows, vms, retired, slots: { endpoints: endpoints.slots, circuits: circuits.slots } };
+  const ifindexes = new Set(links().map(({ ifindex }) => ifindex));
+  return { ...decoded, ifindexes, rows, vms, retired, slots: { endpoints: endpoints.slots, circuits: circuits.slots } };
 }
 
 /** MACs that packets have taught, by tenant/circuit. */

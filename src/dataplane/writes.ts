@@ -89,7 +89,11 @@ export function planWrites(plane: Plane, state: State, observed: Observed): Writ
     groupEntries: entries("route_groups"),
   });
   const have = observed.rows;
-  const set = (values: ReadonlySet<number>) => new Map([...values].map((value) => [value, true] as const));
+  // A circuit may wait for an interface that went away: the kernel has taken that out of the map already.
+  const present = (ifindexes: ReadonlySet<number>) =>
+    new Map(
+      [...ifindexes].filter((ifindex) => observed.ifindexes.has(ifindex)).map((ifindex) => [ifindex, true] as const),
+    );
   const handOver = beforeHandOver(layout, state, observed);
   const writes: Writes = {
     state,
@@ -108,7 +112,7 @@ export function planWrites(plane: Plane, state: State, observed: Observed): Writ
     services: difference(desired.services, have.services),
     sources: difference(desired.sources, have.sources),
     members: difference(desired.members, have.members),
-    egress: difference(set(desired.egress), set(have.egress)),
+    egress: difference(present(desired.egress), present(have.egress)),
     names: difference(desired.names, have.names),
     ...vmDifference(vmSlots(layout, state.model, indexes), observed.vms),
   };

@@ -235,9 +235,9 @@ function namedCommand(context: Context, spec: ObjectSpec, verb: "set" | "delete"
 function given(spec: ObjectSpec, options: Record<string, unknown>): EditMap {
   const fields: Record<string, EditMap[string]> = {};
   for (const { flags, field, insteadOf } of spec.options) {
-    const value = options[optionKey(flags)];
-    if (value !== undefined && insteadOf !== undefined) fields[insteadOf] ??= undefined;
-    if (value !== undefined) fields[field] = value === null ? undefined : (value as EditMap[string]);
+    const wanted = options[optionKey(flags)];
+    if (wanted !== undefined && insteadOf !== undefined) fields[insteadOf] ??= undefined;
+    if (wanted !== undefined) fields[field] = wanted === value.NONE ? undefined : (wanted as EditMap[string]);
   }
   if (Object.keys(fields).length === 0) {
     const known = spec.options.map(({ flags }) => flags.split(" ")[0]).join(", ");
