@@ -1,14 +1,9 @@
+// Named packets: verdict, bytes and every counter of each (test/support/packet-fixtures-*.ts).
+
 import { afterAll, describe, expect, it } from "vitest";
 import { EdgeUnderTest } from "../support/packet-edge.ts";
-import { type Fixture, fixtureProblem } from "../support/packet-fixture.ts";
-import { arpFixtures } from "../support/packet-fixtures-arp.ts";
-import { echoFixtures } from "../support/packet-fixtures-echo.ts";
-import { encapsulateFixtures } from "../support/packet-fixtures-encapsulate.ts";
-import { errorFixtures } from "../support/packet-fixtures-error.ts";
-import { malformedFixtures } from "../support/packet-fixtures-malformed.ts";
-import { relayFixtures } from "../support/packet-fixtures-relay.ts";
-import { brokenRowFixtures, foreignFixtures, selectFixtures } from "../support/packet-fixtures-select.ts";
-import { tunnelFixtures } from "../support/packet-fixtures-tunnel.ts";
+import { fixtureProblem } from "../support/packet-fixture.ts";
+import { FIXTURES } from "../support/packet-fixtures.ts";
 import { makePorts } from "../support/packet-ports.ts";
 
 const ports = makePorts();
@@ -19,8 +14,8 @@ afterAll(() => {
   ports.close();
 });
 
-function table(name: string, fixtures: readonly Fixture[]): void {
-  describe(name, () => {
+for (const [table, fixtures] of Object.entries(FIXTURES)) {
+  describe(table, () => {
     for (const fixture of fixtures) {
       it(fixture.name, () => {
         const problem = fixtureProblem(edge, fixture);
@@ -30,17 +25,25 @@ function table(name: string, fixtures: readonly Fixture[]): void {
   });
 }
 
-table("encapsulation", encapsulateFixtures);
-table("selection", selectFixtures);
-table("what is not ours", foreignFixtures);
-table("rows that no apply writes", brokenRowFixtures);
-table("tunnel packets", tunnelFixtures);
-table("from tunnels onward", relayFixtures);
-table("ARP", arpFixtures);
-table("echo", echoFixtures);
-table("errors that are told", errorFixtures);
-table("malformed inner packets", malformedFixtures);
+describe("the fixtures", () => {
+  it("have names of their own", () => {
+    for (const [table, fixtures] of Object.entries(FIXTURES)) {
+      const names = fixtures.map(({ name }) => name);
+      expect([...new Set(names)], table).toEqual(names);
+    }
+  });
 
-it("no counter contradicts another, and none moved that belongs to nothing", () => {
-  expect(edge.counters.contradictions()).toEqual([]);
+  it("leave no counter that contradicts another, and none that belongs to nothing", () => {
+    expect(edge.counters.contradictions()).toEqual([]);
+  });
+
+  it("meet every reason for which a packet is dropped", () => {
+    const reasons = [...edge.plane.layout.names("drop_reason", "DROP_").values()];
+    const met = Object.values(FIXTURES).flatMap((fixtures) =>
+      fixtures.map(({ end }) => (end.kind === "dropped" ? end.reason : "")),
+    );
+    expect(reasons.filter((reason) => !met.includes(reason) && reason !== "none" && reason !== "reason_count")).toEqual(
+      [],
+    );
+  });
 });

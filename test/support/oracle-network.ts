@@ -109,6 +109,12 @@ export class OracleNetwork {
       }
     }
     for (const name of Object.keys(world.tenants)) this.#addTenant(world, name);
+    this.forget();
+  }
+
+  /** What packets taught: as at the start of a test. */
+  forget(): void {
+    this.learned.clear();
     for (const [name, mac] of Object.entries(LEARNED)) this.learned.set(name, macBytes(mac));
   }
 
