@@ -54,4 +54,7 @@ class Object : public Handle<Object>
 	bool spoilt_ = false; // a load failed: libbpf cannot load it again
 };
 
+// Name of a map as the source has it; of one that the compiler made, its section: ".rodata".
+std::string name_of(const bpf_map *map);
+
 } // namespace unum
