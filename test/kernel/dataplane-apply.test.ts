@@ -13,8 +13,10 @@ import {
   makeInterfaces,
   mortal,
   newPins,
+  watched,
 } from "../support/dataplane-kernel.ts";
 import { stateOn } from "../support/dataplane-models.ts";
+import { danglingReferences } from "../support/dataplane-references.ts";
 
 const NICS = ["da0", "da1", "da2"];
 let interfaces: ReadonlyMap<string, Interface>;
@@ -32,7 +34,7 @@ describe("applying", () => {
   test(`makes the maps equal to each of many states in turn, and then has nothing to do (seed ${SEED})`, () => {
     using pins = newPins();
     using plane = load(pins);
-    for (const [at, state] of samples(100).entries()) {
+    for (const [at, state] of samples(60).entries()) {
       applyState(plane, state);
       expectHolds(plane, state, `state ${at} of seed ${SEED}`);
     }
@@ -74,6 +76,24 @@ describe("applying", () => {
     expect(writeCount(planWrites(plane, b, observe(plane)))).toBeGreaterThan(0);
     applyState(plane, a);
     expect(fingerprint(pins)).toEqual(before);
+  });
+});
+
+describe("a packet", () => {
+  test(`finds nothing that leads nowhere, between any two writes (seed ${SEED})`, () => {
+    using pins = newPins();
+    using plane = load(pins);
+    let looks = 0;
+    for (const [at, state] of samples(12, SEED ^ 2).entries()) {
+      const hands = watched(plane, (write) => {
+        looks++;
+        const dangling = danglingReferences(plane.layout, observe(plane));
+        expect(dangling, `before write ${write} of state ${at} of seed ${SEED ^ 2}`).toEqual([]);
+      });
+      applyState(plane, state, hands);
+      expect(danglingReferences(plane.layout, observe(plane))).toEqual([]);
+    }
+    expect(looks).toBeGreaterThan(200);
   });
 });
 

@@ -104,7 +104,7 @@ describe("loading", () => {
         if ((thrown as Error).message !== "killed") throw thrown;
       }
     };
-    for (let limit = 1; limit < total; limit += 5) {
+    for (let limit = 1; limit < total; limit += 8) {
       removeSome(limit);
       using plane = load(pins);
       applyState(plane, state);

@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { BpfMap } from "../../src/bpf/map.ts";
+import { MappedArray } from "../../src/bpf/mapped-array.ts";
 import type { Interface, State } from "../../src/control/state.ts";
 import type { Observed } from "../../src/dataplane/index.ts";
 import {
@@ -94,8 +95,10 @@ export function fingerprint(pins: PinDirectory): Readonly<Record<string, string>
     if (MOVING.test(name)) continue;
     const map = BpfMap.openPinned(pins.map(name));
     const hash = createHash("sha256");
-    if (map.info.typeName === "array") hash.update(map.readArray(0, map.info.maxEntries));
-    else {
+    if (map.info.typeName === "array") {
+      using array = MappedArray.map(map);
+      hash.update(array.loadMany(0, array.length));
+    } else {
       const entries = [...map.entries()].map((pair) => Buffer.concat(pair).toString("hex"));
       hash.update(entries.sort().join("\n"));
     }
