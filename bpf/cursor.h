@@ -29,6 +29,8 @@ static __always_inline void *cursor_take(struct cursor *cursor, __u32 size)
 	asm volatile("" : "+r"(end));
 	if (taken + size > end)
 		return NULL;
+	/* Spares every caller a comparison of the pointer itself. */
+	__builtin_assume(taken != NULL);
 	cursor->at = taken + size;
 	return taken;
 }

@@ -78,6 +78,9 @@ static __always_inline bool table_find(void *table, __u32 buckets, const __u64 *
 	__u32 first = ((hash & 0xffffffff) * buckets) >> 32;
 	__u32 second = ((hash >> 32) * buckets) >> 32;
 
+	/* Empty slots have this key, and a freed one still its value. */
+	if (!key)
+		return false;
 	if (second == first)
 		second = first + 1 == buckets ? 0 : first + 1;
 

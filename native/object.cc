@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -15,7 +16,7 @@
 namespace unum
 {
 
-static constexpr const char *load_needs = "CAP_BPF and CAP_NET_ADMIN";
+static constexpr const char *load_needs = "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
 
 static std::string without_newline(std::string text)
 {
@@ -208,11 +209,35 @@ Napi::Value Object::reuse_map(const Info &info)
 	return info.Env().Undefined();
 }
 
+/*
+ * The verifier gives up with EAGAIN when a signal is pending, and libbpf tries only a few times: a
+ * profiler's timer would keep a program from ever being loaded.
+ */
+class SignalsHeld
+{
+      public:
+	SignalsHeld()
+	{
+		sigset_t all;
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before_);
+	}
+	~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+	SignalsHeld(const SignalsHeld &) = delete;
+	SignalsHeld &operator=(const SignalsHeld &) = delete;
+
+      private:
+	sigset_t before_;
+};
+
 Napi::Value Object::load(const Info &info)
 {
 	bpf_object *object = unloaded("load");
 	LibbpfLog log;
-	int error = bpf_object__load(object);
+	int error = [&] {
+		SignalsHeld held;
+		return bpf_object__load(object);
+	}();
 	if (error) {
 		spoilt_ = true;
 		Failure failure = refused("load", subject(), -error, load_needs);

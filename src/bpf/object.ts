@@ -85,7 +85,7 @@ export class BpfObject {
   }
 
   /**
-   * Makes the maps and passes the programs to the verifier: needs CAP_BPF and CAP_NET_ADMIN.
+   * Makes the maps and passes the programs to the verifier: needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.
    * @throws BpfError VERIFIER with `verifierLog`, PERMISSION, SYSTEM_CALL; the object cannot be loaded again then
    */
   load(): void {

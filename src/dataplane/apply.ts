@@ -1,6 +1,6 @@
 // Rows → maps. Order, and nothing else: every row is made before a packet can be led to it, and taken away after.
 //
-//   names → edge, profiles → endpoints → tenants, circuits → members, sources, services → routes → VMs → attachments
+//   names → edge, profiles → sources, services → endpoints → tenants, circuits → members → routes → VMs → attachments
 //
 // then the deletes, the other way round. Before record slots and freed indexes are used again, and before anything is
 // taken away, the kernel is asked to wait for running programs (gracePeriod): no packet follows half of a change.
@@ -27,6 +27,9 @@ function putAll(plane: Plane, writes: Writes, observed: Observed): void {
   for (const [index, bytes] of writes.profiles.puts) storeWord(plane, "profiles", index, bytes);
   for (const [index, bytes] of writes.profileDetails.puts) storeWord(plane, "profile_details", index, bytes);
 
+  // An endpoint that gets another address answers from there as soon as it is sent to: it is believed first.
+  putWords(plane, "sources4", writes.sources.puts);
+  putWords(plane, "services4", writes.services.puts);
   for (const [ifindex] of writes.egress.puts) plane.map("egress").update(elementKey(ifindex), elementKey(ifindex));
   for (const [index, row] of standbysFirst(plane, writes.endpoints.puts)) {
     const live = observed.slots.endpoints.get(index);
@@ -43,8 +46,6 @@ function putAll(plane: Plane, writes: Writes, observed: Observed): void {
     storeRecord(plane, CIRCUIT_MAPS, index, row, observed.slots.circuits.get(index));
   }
   putWords(plane, "members", writes.members.puts);
-  putWords(plane, "sources4", writes.sources.puts);
-  putWords(plane, "services4", writes.services.puts);
   for (const [index, bytes] of writes.groups.puts) plane.array("route_groups").write(index, bytes);
   for (const [key, value] of writes.routes.puts) plane.map("routes4").update(fromHex(key), value);
   if (writes.vmsMoved.length > 0) rememberMoves(plane, writes, observed);
