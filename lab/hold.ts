@@ -11,7 +11,7 @@ import { UnumError } from "../src/errors.ts";
  */
 export async function holdSandbox(sandbox: ChildProcess): Promise<number> {
   const first = firstInside(sandbox.pid ?? 0);
-  const namespaces = ["--mount", "--net", "--ipc", "--uts"];
+  const namespaces = ["--mount", "--net", "--ipc", "--uts", "--root"];
   // Its /proc shows the sandbox's processes, who will be gone: it gets that of the machine.
   const hold = "umount /proc && mount -t proc proc /proc && exec sleep infinity";
   const holder = spawn("nsenter", ["-t", String(first), ...namespaces, "--", "sh", "-c", hold], {

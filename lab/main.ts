@@ -91,7 +91,7 @@ function explain(holder: number, state: string): void {
   console.log(`
 The network stays, held by process ${holder}. To look around, as root:
 
-  nsenter -t ${holder} -m -n bash
+  nsenter -t ${holder} -m -n -r bash
 
 and in that shell:
 

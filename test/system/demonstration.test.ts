@@ -70,7 +70,7 @@ describe("npm start", () => {
     expect(lab.output().match(/✓/g)?.length).toBeGreaterThan(25);
 
     const holder = Number(/kill (\d+)/.exec(lab.output())?.[1]);
-    const enter = ["-t", String(holder), "--mount", "--net", "--"];
+    const enter = ["-t", String(holder), "--mount", "--net", "--root", "--"];
     const edge = ["nsenter", "--net=/run/netns/edge", process.execPath, CLI];
     expect(await run("nsenter", [...enter, ...edge, "show", "vms"])).toContain("172.16.0.7");
     await run("nsenter", [...enter, "nsenter", "--net=/run/netns/customer", "ping", "-c", "2", "172.16.0.1"]);
