@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { macFromIpv4, parseInterfaceAddress, parseIpv4, parseMac, parsePrefix } from "../../src/address/index.ts";
@@ -8,8 +9,11 @@ import {
   durationText,
   isInterfaceName,
   isName,
+  OBJECTS_MAX,
+  PROFILES_MAX,
   parseDurationUs,
   suggestion,
+  VIA_MAX,
   validateModel,
 } from "../../src/model/index.ts";
 
@@ -91,14 +95,14 @@ test("more VMs than the table is made for", () => {
 
 test("more objects than there are indexes", () => {
   const servers = new Map(
-    Array.from({ length: 65_536 }, (_, i) => [`s${i}`, server(`10.${3 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`)]),
+    Array.from({ length: 16_384 }, (_, i) => [`s${i}`, server(`10.${3 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`)]),
   );
-  expect(problems(model({ servers }))).toEqual(["servers: there are 65536, expected at most 65535"]);
+  expect(problems(model({ servers }))).toEqual(["servers: there are 16384, expected at most 16383"]);
   servers.delete("s0");
   expect(problems(model({ servers }))).toEqual([]);
   const gateways = new Map([["g", { address: parseIpv4("10.9.0.1"), profile: "default", mac }]]);
   expect(problems(model({ servers, gateways }))).toEqual([
-    "gateways: there are 65536 servers and gateways, expected at most 65535 together",
+    "gateways: there are 16384 servers and gateways, expected at most 16383 together",
   ]);
 });
 
@@ -119,10 +123,10 @@ describe("standbys", () => {
   });
 
   test("a long cycle is told in short, and in linear time", () => {
-    const names = Array.from({ length: 50_000 }, (_, i): [string, string] => [`s${i}`, `s${(i + 1) % 50_000}`]);
+    const names = Array.from({ length: 16_000 }, (_, i): [string, string] => [`s${i}`, `s${(i + 1) % 16_000}`]);
     const servers = new Map(names.map(([name, standby], i) => [name, server(`10.3.${i >> 8}.${i & 255}`, standby)]));
     expect(problems(model({ servers }))).toEqual([
-      "servers/s49999/standby: the standbys form a cycle (s0 → s1 → s2 → s3 → … → s49998 → s49999 → s0), expected one that ends",
+      "servers/s15999/standby: the standbys form a cycle (s0 → s1 → s2 → s3 → … → s15998 → s15999 → s0), expected one that ends",
     ]);
   });
 
@@ -208,4 +212,12 @@ test("durations read back as they are written", () => {
     }),
   );
   expect([1_500_000, 2_000_000, 1500, 0].map(durationText)).toEqual(["1500ms", "2s", "1500us", "0us"]);
+});
+
+test("the model allows as many objects as the maps hold", () => {
+  const maps = readFileSync(new URL("../../bpf/maps.h", import.meta.url), "utf8");
+  const abi = readFileSync(new URL("../../bpf/abi.h", import.meta.url), "utf8");
+  expect(maps).toContain(`#define OBJECTS_MAX ${OBJECTS_MAX + 1}\n`);
+  expect(maps).toContain(`WORDS(profiles, struct profile, ${PROFILES_MAX + 1});`);
+  expect(abi).toContain(`#define ROUTE_GROUP_MAX ${VIA_MAX}\n`);
 });
