@@ -13,9 +13,19 @@ export function checkCommand(context: Context): Command {
     .addOption(jsonOption())
     .addHelpText("after", examples("unum check state.yaml", "unum check --json state.yaml"))
     .action(async (argument: string | undefined, options: CommonOptions) => {
-      const { loadDocument } = await import("../../document/index.ts");
+      const { DocumentError, loadDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
-      const { model, notices } = loadDocument(file);
+      let loaded: ReturnType<typeof loadDocument>;
+      try {
+        loaded = loadDocument(file);
+      } catch (thrown) {
+        // Programs that ask for JSON get the problems as data, in the place of lines for people.
+        if (options.json !== true || !(thrown instanceof DocumentError)) throw thrown;
+        json(context, { file, valid: false, code: thrown.code, message: thrown.message, problems: thrown.problems });
+        context.setExit(thrown.exitCode);
+        return;
+      }
+      const { model, notices } = loaded;
       const objects = {
         profiles: model.profiles.size,
         servers: model.servers.size,

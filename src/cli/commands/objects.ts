@@ -119,7 +119,7 @@ const OBJECTS: readonly ObjectSpec[] = [
   },
   {
     kind: "tenant",
-    text: "owner of one virtual network",
+    text: "the owner of one virtual network",
     names: [NAME],
     path: ([name]) => ["tenants", name as string],
     options: [
@@ -141,7 +141,7 @@ const OBJECTS: readonly ObjectSpec[] = [
   },
   {
     kind: "circuit",
-    text: "where a tenant's customer is attached",
+    text: "a place where a tenant's customer is attached",
     names: [TENANT, NAME],
     path: ([tenant, name]) => ["tenants", tenant as string, "circuits", name as string],
     options: [
@@ -167,7 +167,7 @@ const OBJECTS: readonly ObjectSpec[] = [
   },
   {
     kind: "route",
-    text: "where a tenant's prefix is reached",
+    text: "a way to a tenant's prefix",
     names: [TENANT, { name: "prefix", text: "such as 172.16.0.0/12", parse: value.prefix }],
     path: ([tenant, prefix]) => ["tenants", tenant as string, "routes", prefix as string],
     options: [
