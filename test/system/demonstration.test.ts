@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { CLI } from "../../lab/edge.ts";
+import { CLI, PIN_DIRECTORY } from "../../lab/edge.ts";
 import { run } from "../../lab/network.ts";
 import { ROOT } from "../../lab/traffic.ts";
 
@@ -19,33 +19,41 @@ function start(...options: string[]): ChildProcess & { readonly output: () => st
   return Object.assign(child, { output: () => text });
 }
 
-/** What could be left: ids of the packet path's maps and programs, and processes of the lab. */
-async function alive(): Promise<readonly string[]> {
-  const ids = async (kind: string, ours: RegExp) =>
-    JSON.parse(await run("bpftool", ["-j", kind, "show"]))
-      .filter((object: { name?: string }) => ours.test(object.name ?? ""))
-      .map((object: { id: number }) => `${kind} ${object.id}`);
-  const processes = readdirSync("/proc").filter((pid) => {
+/** Processes started by a process, and by those, the oldest first. */
+function descendants(pid: number): readonly number[] {
+  const children = readdirSync("/proc").filter((name) => {
     try {
       return (
-        /^\d+$/.test(pid) && /dist\/lab\/|nsenter.*\/run\/netns\//.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))
+        /^\d+$/.test(name) && new RegExp(`^PPid:\\t${pid}$`, "m").test(readFileSync(`/proc/${name}/status`, "utf8"))
       );
     } catch {
       return false; // it has ended
     }
   });
-  return [
-    ...(await ids("map", /^vms4$/)),
-    ...(await ids("prog", /^unum_/)),
-    ...processes.map((pid) => `process ${pid}`),
-  ];
+  return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** Maps and programs pinned where a process is. */
+async function pinnedAt(pid: number): Promise<readonly string[]> {
+  const enter = ["-t", String(pid), "--mount", "--pid", "--root", "--", "bpftool", "-j"];
+  const id = async (kind: string, pin: string) =>
+    `${kind} ${JSON.parse(await run("nsenter", [...enter, kind, "show", "pinned", join(PIN_DIRECTORY, pin)])).id}`;
+  return [await id("map", "maps/vms4"), await id("prog", "programs/access"), await id("prog", "programs/underlay")];
+}
+
+/** Those of some maps, programs and processes that are still there. */
+async function alive(things: readonly string[]): Promise<readonly string[]> {
+  const ids = async (kind: string) =>
+    JSON.parse(await run("bpftool", ["-j", kind, "show"])).map((object: { id: number }) => `${kind} ${object.id}`);
+  const processes = readdirSync("/proc").map((pid) => `process ${pid}`);
+  const all = new Set([...(await ids("map")), ...(await ids("prog")), ...processes]);
+  return things.filter((thing) => all.has(thing));
 }
 
 /** The kernel frees maps and programs a moment after their last user. */
 async function expectGone(things: readonly string[]): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += 100) {
-    const now = await alive();
-    const left = things.filter((thing) => now.includes(thing));
+    const left = await alive(things);
     if (left.length === 0) return;
     if (waitedMs > 5000) expect(left).toEqual([]);
     await sleep(100);
@@ -62,7 +70,6 @@ async function until(condition: () => boolean, what: () => string): Promise<void
 
 describe("npm start", () => {
   it("tells its whole story, keeps the network when asked, and leaves nothing when that is ended", async () => {
-    const before = await alive();
     const lab = start("--keep");
     const [status] = await once(lab, "close");
     expect(status, lab.output()).toBe(0);
@@ -74,18 +81,20 @@ describe("npm start", () => {
     const edge = ["nsenter", "--net=/run/netns/edge", process.execPath, CLI];
     expect(await run("nsenter", [...enter, ...edge, "show", "vms"])).toContain("172.16.0.7");
     await run("nsenter", [...enter, "nsenter", "--net=/run/netns/customer", "ping", "-c", "2", "172.16.0.1"]);
-    const kept = (await alive()).filter((thing) => !before.includes(thing));
-    expect(kept.filter((thing) => thing.startsWith("prog")).length).toBeGreaterThanOrEqual(3);
+    const kept = await pinnedAt(holder);
+    expect(await alive(kept)).toEqual(kept);
     process.kill(holder);
     await expectGone(kept);
   });
 
   it.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)("leaves nothing when it is ended by %s", async (signal) => {
-    const before = await alive();
     const lab = start("--keep");
     await until(() => lab.output().includes("TCP:"), lab.output);
-    const made = (await alive()).filter((thing) => !before.includes(thing));
-    expect(made.length).toBeGreaterThan(4);
+    // node, the sandbox's shell, unshare, the first process inside, node.
+    const processes = descendants(lab.pid ?? 0);
+    expect(processes.length).toBeGreaterThanOrEqual(4);
+    const made = [...(await pinnedAt(processes[3] ?? 0)), ...processes.map((pid) => `process ${pid}`)];
+    expect(await alive(made)).toEqual(expect.arrayContaining(made.slice(0, 3)));
     const exit = once(lab, "exit");
     lab.kill(signal);
     await exit;
