@@ -24,7 +24,10 @@ function errorLines(thrown: unknown): string[] {
   }
   const lines = [`unum: ${thrown.message} [${thrown.code}]`];
   const log = (thrown as { verifierLog?: string }).verifierLog;
-  if (log !== undefined && process.env.UNUM_VERIFIER_LOG !== undefined) lines.push(log);
+  if (log !== undefined) {
+    const wanted = process.env.UNUM_VERIFIER_LOG !== undefined;
+    lines.push(wanted ? log : "  UNUM_VERIFIER_LOG=1 in the environment prints all that the verifier said");
+  }
   if (thrown.remedy !== undefined) lines.push(`  ${thrown.remedy}`);
   return lines;
 }
@@ -60,5 +63,6 @@ function endOnClosedPipe(stream: NodeJS.WriteStream): void {
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   endOnClosedPipe(process.stdout);
+  endOnClosedPipe(process.stderr);
   await run(process.argv.slice(2), defaultContext());
 }

@@ -197,7 +197,12 @@ export class PinDirectory {
     try {
       rmdirSync(path);
     } catch (thrown) {
-      if (!isMissing(thrown)) throw unsafe(path, causeText(thrown), "something else is in it: remove that by hand");
+      if (isMissing(thrown)) return;
+      const full = (thrown as NodeJS.ErrnoException).code === "ENOTEMPTY";
+      const remedy = full
+        ? "something else is in it: remove that by hand"
+        : "every pin is gone; whoever owns its parent can rmdir it";
+      throw unsafe(path, causeText(thrown), remedy);
     }
   }
 
