@@ -42,6 +42,7 @@ function runVitest() {
     process.execPath,
     join(root, "node_modules/vitest/vitest.mjs"),
     "run",
+    "--configLoader=runner", // the default one writes into node_modules, which may be another user's
     ...running.flatMap((ring) => ["--project", ring]),
     "--reporter=default",
     "--reporter=json",
