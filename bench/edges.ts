@@ -71,35 +71,35 @@ function requireInterface(interfaces: ReadonlyMap<string, Interface>, name: stri
 }
 
 /** Makes an edge in the chain's edge namespace; close its plane. */
-export function buildEdge(
-  chain: Chain,
-  directory: string,
-  { duty, vms, capacity, object = OBJECT }: EdgePlan,
-): BuiltEdge {
+export function buildEdge(chain: Chain, directory: string, plan: EdgePlan): BuiltEdge {
+  const { vms, capacity, object = OBJECT } = plan;
   if (vms > VMS_MAX) throw new UnumError("ARGUMENT_INVALID", `build edge: ${vms} VMs, expected at most ${VMS_MAX}`);
-  const circuit = duty === "decapsulate" ? PORTS.out : PORTS.in;
-  const { model } = parseModel(documentOf({ circuit, capacity }), "bench");
-  const interfaces = chain.within(chain.edge, readInterfaces);
   const plane = Plane.load(new PinDirectory(directory), object, { vmCapacity: capacity });
   try {
-    const back = requireInterface(interfaces, PORTS.in);
-    const hops =
-      duty === "encapsulate"
-        ? nextHops(requireInterface(interfaces, PORTS.out), "redirect")
-        : nextHops(back, duty === "encapsulate-back" ? "direct" : "redirect");
-    const observed = observe(plane);
-    const writes = planWrites(plane, { model, interfaces, nextHops: hops }, observed);
-    // A device map takes the interfaces of the namespace that writes it.
-    chain.within(chain.edge, () => carryOut(plane, writes, observed));
-    const endpoints = Array.from({ length: SERVER_COUNT }, (_, n) => writes.indexes.endpoint.get(serverName(n)) ?? 0);
-    const puts = packVms(plane.layout.btf, vms, endpoints);
+    // What exists, and what a device map takes, is what is in the thread's namespace.
+    const endpoints = chain.within(chain.edge, () => applyPlan(plane, plan));
+    const indexes = Array.from({ length: SERVER_COUNT }, (_, n) => endpoints.get(serverName(n)) ?? 0);
+    const puts = packVms(plane.layout.btf, vms, indexes);
     const table = plane.table("vms4");
     const fillNs = timeNs(() => table.changeAll({ puts, deletes: new Uint8Array(0) }));
-    return { plane, endpoints: writes.indexes.endpoint, fillNs };
+    return { plane, endpoints, fillNs };
   } catch (thrown) {
     plane.close();
     throw thrown;
   }
+}
+
+/** Everything but the VMs. Returns the indexes of endpoints by name. */
+function applyPlan(plane: Plane, { duty, capacity }: EdgePlan): ReadonlyMap<string, number> {
+  const circuit = duty === "decapsulate" ? PORTS.out : PORTS.in;
+  const { model } = parseModel(documentOf({ circuit, capacity }), "bench");
+  const interfaces = readInterfaces();
+  const way = requireInterface(interfaces, duty === "encapsulate" ? PORTS.out : PORTS.in);
+  const hops = nextHops(way, duty === "encapsulate-back" ? "direct" : "redirect");
+  const observed = observe(plane);
+  const writes = planWrites(plane, { model, interfaces, nextHops: hops }, observed);
+  carryOut(plane, writes, observed);
+  return writes.indexes.endpoint;
 }
 
 /** What an edge says about packets that did not get through. */

@@ -101,17 +101,22 @@ export const ROWS: readonly RowPlan[] = [
   },
 ];
 
-/** Rows whose name has one of the words in it, and those that they are held against. */
+/** Rows that the words name, in full or by a part, and those that they are held against. */
 export function selectRows(words: readonly string[], quick: boolean): readonly RowPlan[] {
   const offered = ROWS.filter((row) => !quick || row.full !== true || words.length > 0);
   const wanted = new Set(
-    offered.filter((row) => words.length === 0 || words.some((word) => row.name.includes(word))).map((row) => row.name),
+    offered.filter((row) => words.length === 0 || words.some((word) => isNamed(row, word))).map((row) => row.name),
   );
   for (const { name, over, kernel } of ROWS) {
     if (!wanted.has(name)) continue;
     for (const other of [over, kernel]) if (other !== undefined) wanted.add(other);
   }
   return ROWS.filter((row) => wanted.has(row.name));
+}
+
+/** A word that is the whole name of a row means no other. */
+function isNamed({ name }: RowPlan, word: string): boolean {
+  return ROWS.some((row) => row.name === word) ? name === word : name.includes(word);
 }
 
 /** Each of unum's rows again with other builds of its programs, held against this one. */
