@@ -260,6 +260,21 @@ const broken: readonly Fixture[] = [
     arrange: (edge) =>
       edge.change("endpoints", "endpoint", edge.index("endpoint", "s1"), { state: 0, kind: 0, tunnel: 0 }),
   },
+  {
+    ...s1("the endpoint's time as a member is over", {}, dropped("not_a_member")),
+    arrange: (edge) => {
+      const table = edge.plane.table("members");
+      const nothing = new Uint8Array(0);
+      const codec = edge.plane.layout.codec("member_slot");
+      const before = edge.plane.slots("members").slice();
+      const puts = before.slice();
+      for (let at = 0; at < puts.length; at += codec.size) {
+        codec.encode({ ...(codec.decode(puts, at) as object), until: 1 } as never, puts, at);
+      }
+      table.changeAll({ puts, deletes: nothing });
+      return () => void table.changeAll({ puts: before, deletes: nothing });
+    },
+  },
 ];
 
 export const relayFixtures: readonly Fixture[] = [...relays, ...trims, ...both, ...broken];

@@ -163,6 +163,11 @@ const tunnels: readonly Fixture[] = [
     { ipv4: { length: 117 }, udp: { length: 97 } },
     dropped("malformed"),
   ),
+  s1(
+    "outer lengths that agree, and are longer than the frame",
+    { ipv4: { length: 119 }, udp: { length: 99 } },
+    dropped("malformed"),
+  ),
   s1("an outer header with a wrong checksum", { ipv4: { checksum: 0x4242 } }, dropped("bad_checksum")),
   s1("VXLAN flags without a VNI", { vxlan: { flags: 0 } }, dropped("bad_tunnel_header")),
   s1("every VXLAN flag but that of the VNI", { vxlan: { flags: 0xf7 } }, dropped("bad_tunnel_header")),
