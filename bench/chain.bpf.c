@@ -38,10 +38,10 @@ struct outer {
 #define OUTER_IP_BYTES (FRAME_BYTES + sizeof(struct outer) - sizeof(struct ethhdr))
 
 /* bench/plan.ts has the same addresses. */
-#define FIRST_VM 0x0a400000	/* 10.64.0.0 and on */
+#define FIRST_VM 0x0a400000     /* 10.64.0.0 and on */
 #define FIRST_SERVER 0x0a020100 /* 10.2.1.0 and on */
 #define EDGE_ADDRESS 0x0a020001 /* 10.2.0.1 */
-#define CUSTOMER 0x0a010002	/* 10.1.0.2 */
+#define CUSTOMER 0x0a010002     /* 10.1.0.2 */
 #define VNI 100
 
 struct settings {
