@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { Oracle } from "../support/oracle.ts";
 import { Jury } from "../support/oracle-jury.ts";
-import { packet } from "../support/packet-builder.ts";
+import { type Packet, packet } from "../support/packet-builder.ts";
 import { EdgeUnderTest } from "../support/packet-edge.ts";
 import { FIXTURES } from "../support/packet-fixtures.ts";
 import { ACME, flow, fromCustomer, fromEndpoint, reply } from "../support/packet-frames.ts";
@@ -56,6 +56,27 @@ describe("cut at every byte", () => {
       for (const [role, port] of PLACES) agree(role, port, cuts(frame.packet(flow()).bytes()), `${tags} tags`);
     }
   });
+});
+
+describe("tunnels in tunnels", () => {
+  /** A VXLAN packet of s1 to the edge, with `depth` more of them inside. */
+  const nested = (depth: number): Packet => {
+    if (depth === 0) return reply();
+    const inside = packet()
+      .ipv4({ source: "172.16.0.5", destination: "10.2.0.1" })
+      .udp({ source: 50000, destination: 4789, checksum: 0 })
+      .vxlan({ vni: ACME })
+      .ethernet({ destination: "02:ed:00:00:00:01", source: "02:aa:00:00:00:05" });
+    return inside.packet(nested(depth - 1));
+  };
+  for (let depth = 0; depth <= 5; depth++) {
+    it(`${depth} deep: only the outermost is opened`, () => {
+      const frame = fromEndpoint("s1", ACME, nested(depth)).bytes();
+      for (const [role, port] of PLACES) agree(role, port, cuts(frame), `${depth} deep`);
+      const { verdict, moves } = edge.run("underlay", "u0", frame);
+      expect([verdict, moves.get("drops.no_route.packets") ?? 0]).toEqual(depth === 0 ? ["redirect", 0] : ["drop", 1]);
+    });
+  }
 });
 
 describe("every field at its limits", () => {
