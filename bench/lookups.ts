@@ -4,13 +4,12 @@ import { Btf } from "../src/bpf/btf.ts";
 import { BucketTable, SLOT_BYTES, WORD_BYTES } from "../src/bpf/bucket-table.ts";
 import { BpfObject } from "../src/bpf/object.ts";
 import type { BpfProgram } from "../src/bpf/program.ts";
+import { VMS_PER_BUCKET } from "../src/dataplane/index.ts";
 import { UnumError } from "../src/errors.ts";
 import { CHAIN_OBJECT, type Chain } from "./chain.ts";
 import { packVms } from "./edges.ts";
 
 const SEED = 0x1d8a_37c2_90be_654fn;
-/** As a table of unum's is filled at most. */
-const VMS_PER_BUCKET = 3.6;
 
 export class LookupTables {
   readonly #object: BpfObject;

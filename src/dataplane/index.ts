@@ -4,7 +4,7 @@ export { readCounters } from "./counters.ts";
 export type { Observed } from "./observe.ts";
 export { observe, readLearnedPeers } from "./observe.ts";
 export { DEFAULT_PIN_DIRECTORY, PinDirectory } from "./pins.ts";
-export { Plane, readLayout } from "./plane.ts";
+export { Plane, readLayout, VMS_PER_BUCKET } from "./plane.ts";
 export type { Port, PortAction } from "./ports.ts";
 export { attachPort, detachPort, observePorts, portNotices, removeEdge } from "./ports.ts";
 export type { Writes } from "./writes.ts";

@@ -17,8 +17,11 @@ import { PROGRAM_ROLES, roleOfProgram } from "./pins.ts";
 
 /** Of bpf/abi.h: UNUM_ABI_VERSION. */
 const ABI_VERSION = 1;
-/** VMs a bucket is made for: the table is full at nine tenths of its slots (docs/maps.md). */
-const VMS_PER_BUCKET = 4 * 0.9;
+/**
+ * VMs that a bucket of four slots is made for. More would fit, and cost those who change a full table: keys would have to move
+ * out of each other's way, and each move waits for a grace period (docs/maps.md).
+ */
+export const VMS_PER_BUCKET = 3;
 
 export type TableName = "vms4" | "moved4" | "attachments" | "services4" | "sources4" | "members";
 const TABLES: readonly TableName[] = ["vms4", "moved4", "attachments", "services4", "sources4", "members"];
