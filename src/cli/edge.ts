@@ -5,6 +5,7 @@ import { PinDirectory, Plane } from "../dataplane/index.ts";
 import type { Notice } from "../document/index.ts";
 import type { Applied, EdgePlan } from "../edge/reconcile.ts";
 import { isEmpty } from "../edge/reconcile.ts";
+import { DEFAULT_VM_CAPACITY } from "../model/index.ts";
 import type { CommonOptions, Context } from "./context.ts";
 import { say, warn } from "./context.ts";
 import { count, json } from "./render.ts";
@@ -13,7 +14,11 @@ export function openPlane(context: Context, options: Pick<CommonOptions, "pinDir
   return Plane.open(new PinDirectory(options.pinDir), context.objectPath);
 }
 
-export function loadPlane(context: Context, options: Pick<CommonOptions, "pinDir">, vmCapacity: number): Plane {
+export function loadPlane(
+  context: Context,
+  options: Pick<CommonOptions, "pinDir">,
+  vmCapacity = DEFAULT_VM_CAPACITY,
+): Plane {
   return Plane.load(new PinDirectory(options.pinDir), context.objectPath, { vmCapacity });
 }
 

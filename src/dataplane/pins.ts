@@ -70,6 +70,11 @@ export class PinDirectory {
     return this.#list(this.maps).sort();
   }
 
+  /** The map meta is pinned last: without it, a maker was killed before anything could use the rest. */
+  isLoaded(): boolean {
+    return this.exists() && this.pinnedMaps().includes("meta");
+  }
+
   exists(): boolean {
     try {
       lstatSync(this.path);

@@ -86,7 +86,7 @@ export class Plane {
    * @throws UnumError NOT_LOADED, PIN_DIRECTORY, MAP_INCOMPATIBLE, PERMISSION
    */
   static open(pins: PinDirectory, objectPath: string): Plane {
-    if (!pins.exists() || !pins.pinnedMaps().includes("meta")) {
+    if (!pins.isLoaded()) {
       throw new UnumError("NOT_LOADED", `open ${pins.path}: no tables are pinned there`, {
         remedy: "apply a document, or attach a NIC: either makes them",
       });
@@ -103,8 +103,7 @@ export class Plane {
   static load(pins: PinDirectory, objectPath: string, options: LoadOptions): Plane {
     const lock = lockPins(pins, options.lockWaitMs ?? 10_000);
     try {
-      // The map meta is pinned last: without it, a maker was killed before anything could use the rest.
-      if (pins.pinnedMaps().includes("meta")) return Plane.#adopt(pins, objectPath, lock);
+      if (pins.isLoaded()) return Plane.#adopt(pins, objectPath, lock);
       pins.clear();
       return Plane.#make(pins, objectPath, options.vmCapacity, lock);
     } catch (thrown) {
