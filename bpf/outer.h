@@ -21,6 +21,13 @@ static __always_inline bool mac_is_group(const __u8 *mac)
 	return mac[0] & 1;
 }
 
+static __always_inline bool mac_is_zero(const __u8 *mac)
+{
+	const mac_part *part = (const mac_part *)mac;
+
+	return !(part[0] | part[1] | part[2]);
+}
+
 static __always_inline void write_ethernet(struct ethhdr *ethernet, const __u8 *destination,
 					   const __u8 *source)
 {

@@ -107,7 +107,7 @@ __noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
 	    arp->protocol != bpf_htons(ETH_P_IP) || arp->hardware_bytes != ETH_ALEN ||
 	    arp->protocol_bytes != 4)
 		return OUTCOME_PASS;
-	if (mac_is_group(arp->sender_mac))
+	if (mac_is_group(arp->sender_mac) || mac_is_zero(arp->sender_mac))
 		return OUTCOME_DROP(DROP_MALFORMED);
 
 	mac_copy(asker_mac, arp->sender_mac);

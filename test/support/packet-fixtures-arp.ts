@@ -134,6 +134,13 @@ const requests: readonly Fixture[] = [
   },
   {
     ...access,
+    name: "no MAC at all is never learned",
+    input: arpRequest({ senderMac: "00:00:00:00:00:00" }),
+    end: dropped("malformed"),
+    after: hq(CUSTOMER_MAC),
+  },
+  {
+    ...access,
     port: "a3",
     name: "an address on another circuit is not learned there",
     input: arpRequest({ senderMac: NEW_MAC, target: "10.4.0.0" }),
