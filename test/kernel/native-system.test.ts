@@ -157,7 +157,7 @@ describe("without privileges", () => {
       ["PERMISSION", "EPERM", "CAP_SYS_ADMIN"],
       ["PERMISSION", "EPERM", "CAP_NET_RAW"],
       ["PERMISSION", "EPERM", "CAP_NET_ADMIN"],
-      ["PERMISSION", "EPERM", "CAP_BPF and CAP_NET_ADMIN"],
+      ["PERMISSION", "EPERM", "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"],
     ]);
   });
 });

@@ -53,6 +53,7 @@ export class Oracle {
     if (kind !== "1,2048,6,4") return PASSED;
     if ((frame[22] as number) & 1) return dropped("malformed");
     const senderMac = frame.slice(22, 28);
+    if (senderMac.every((byte) => byte === 0)) return dropped("malformed");
     const ip = frame.subarray(28, 32);
     if (get32(ip, 0) === circuit.peer && circuit.peerMac === undefined)
       this.network.learned.set(circuit.name, senderMac);

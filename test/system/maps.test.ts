@@ -17,6 +17,10 @@ interface DumpedElement {
 const dump = async (name: string): Promise<readonly DumpedElement[]> =>
   JSON.parse(await run("bpftool", ["-j", "map", "dump", "pinned", join(maps, name)]));
 
+/** The first elements only: the VM table is hundreds of megabytes of JSON. */
+const dumpStart = (name: string): Promise<string> =>
+  run("sh", ["-c", 'bpftool -j map dump pinned "$1" | head -c 65536', "sh", join(maps, name)]);
+
 describe("bpftool", () => {
   it("shows field names for every pinned map", async () => {
     await ping(stage.lab.namespace("customer"), "172.16.0.1");
@@ -27,9 +31,10 @@ describe("bpftool", () => {
       // The kernel takes no types for a device map: its elements are interface indexes.
       if (info.type === "devmap_hash") continue;
       expect(info.btf_id, `${name} has no BTF`).toBeGreaterThan(0);
-      const [first] = await dump(name);
+      const start = await dumpStart(name);
       // An empty trie has nothing to show.
-      if (first !== undefined) expect(first.formatted, `${name} is dumped as bytes`).toBeDefined();
+      if (start.trim() !== "[]")
+        expect(start, `${name} is dumped as bytes`).toMatch(/"formatted":\{"key":.*"value":\{"[a-z]/s);
     }
   });
 
