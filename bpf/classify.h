@@ -23,8 +23,7 @@ static __always_inline const struct circuit_record *classify_circuit(struct pack
 	circuit = circuit_get(attachment.circuit);
 	if (!(circuit.flags & CIRCUIT_VALID))
 		return NULL;
-	__builtin_memcpy(packet->vni.vni, attachment.vni, sizeof(packet->vni.vni));
-	packet->vni.flags = SLOT_USED;
+	packet->vni = vni_key_of(attachment.vni);
 	packet->tenant = attachment.tenant;
 	packet->circuit = attachment.circuit;
 	return circuit_record_get(circuit.record);
@@ -64,8 +63,6 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 
 	if (!mac_equal(ethernet->h_dest, record->mac))
 		return OUTCOME_PASS;
-	mac_copy(packet->sender_mac, ethernet->h_source);
-	mac_copy(packet->port_mac, record->mac);
 	end = inner_parse(ctx, packet, packet->frame_bytes - ETHERNET_BYTES);
 	if (end)
 		return end;

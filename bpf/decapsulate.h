@@ -148,7 +148,6 @@ static __always_inline outcome classify_tunnel(struct xdp_md *ctx, struct packet
 		return OUTCOME_DROP(DROP_GROUP_MAC);
 	if (inner->h_proto != bpf_htons(ETH_P_IP))
 		return OUTCOME_DROP(DROP_UNSUPPORTED_INNER);
-	mac_copy(packet->sender_mac, inner->h_source);
 	outer_ecn = ip->tos & 0x03;
 
 	packet->ethernet = OUTER_BYTES;

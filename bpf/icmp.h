@@ -121,6 +121,19 @@ static __always_inline __u64 sum_to_end(struct xdp_md *ctx, __u32 offset)
 	return sum;
 }
 
+/* Whom an answer is for. Read only when one is made: until then the frame itself says it. */
+static __always_inline bool read_sender(struct xdp_md *ctx, struct packet *packet)
+{
+	struct cursor cursor = cursor_at(ctx, inner_ethernet(packet));
+	struct ethhdr *ethernet = cursor_take(&cursor, sizeof(*ethernet));
+
+	if (!ethernet)
+		return false;
+	mac_copy(packet->sender_mac, ethernet->h_source);
+	mac_copy(packet->port_mac, ethernet->h_dest);
+	return true;
+}
+
 /*
  * Turns the packet into an ICMP error about it, as a frame [Ethernet][IPv4][ICMP][quote] to its
  * sender, and makes packet describe that. False: it may not be told, or there is no room; nothing
@@ -134,7 +147,7 @@ static __always_inline bool icmp_error(struct xdp_md *ctx, struct packet *packet
 	struct icmp_header *icmp;
 	void *frame;
 
-	if (!may_be_told(ctx, packet))
+	if (!read_sender(ctx, packet) || !may_be_told(ctx, packet))
 		return false;
 	quote = packet->length;
 	if (quote > ICMP_QUOTE_MAX)

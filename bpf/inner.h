@@ -15,9 +15,10 @@
 /* RFC 1812 section 5.3.7: addresses that no router forwards. Link-local is left to the tenant. */
 static __always_inline bool is_martian_source(__be32 address)
 {
-	__u8 first = bpf_ntohl(address) >> 24;
+	__u32 first = *(const __u8 *)&address;
 
-	return first == 0 || first == 127 || first >= 224;
+	/* 0, or from 224 on: one comparison */
+	return first - 1 >= 223 || first == 127;
 }
 
 static __always_inline bool is_fragment(const struct packet *packet)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <bpf/bpf_endian.h>
 #include "abi.h"
 
 #define ETHERNET_BYTES 14
@@ -21,15 +22,16 @@
 #define TUNNEL_OVERHEAD_BYTES (IPV4_BYTES + UDP_BYTES + VXLAN_BYTES + ETHERNET_BYTES)
 
 /*
- * MAC addresses are copied and compared in three parts. Every one of them lies at an even address,
- * in frames, map values and on the stack; a compiler that does not know that goes byte by byte.
+ * MAC addresses are compared in three parts, and copied in two. Every one of them lies at an even
+ * address in frames and map values, and at a multiple of four on the stack; a compiler that does not
+ * know that goes byte by byte.
  */
 typedef __u16 __attribute__((may_alias)) mac_part;
+typedef __u32 __attribute__((may_alias)) mac_start;
 
 static __always_inline void mac_copy(void *to, const void *from)
 {
-	((mac_part *)to)[0] = ((const mac_part *)from)[0];
-	((mac_part *)to)[1] = ((const mac_part *)from)[1];
+	*(mac_start *)to = *(const mac_start *)from;
 	((mac_part *)to)[2] = ((const mac_part *)from)[2];
 }
 
@@ -41,6 +43,19 @@ union vni_key {
 	};
 	__u32 word;
 };
+
+typedef __u32 __attribute__((may_alias, aligned(1))) vni_word;
+
+/*
+ * The key of three bytes, with whatever lies behind them. In one piece: a word that was stored byte by
+ * byte cannot be loaded again before all of them have reached the cache.
+ */
+static __always_inline union vni_key vni_key_of(const __u8 *vni)
+{
+	return (union vni_key){
+		.word = (*(const vni_word *)vni & bpf_htonl(0xffffff00)) | bpf_htonl(SLOT_USED),
+	};
+}
 
 struct packet {
 	__u32 ingress;        /* ifindex of the port it came in on */
@@ -67,14 +82,16 @@ struct packet {
 	__u8 tos;        /* as it will leave: decapsulation may have marked it */
 	__u8 ttl;
 	__u8 protocol;
-	__u8 sender_mac[ETH_ALEN] __attribute__((aligned(2)));
-	__u8 port_mac[ETH_ALEN] __attribute__((aligned(2))); /* ours, for answers to its sender */
-	__u64 hash;                                          /* of the flow */
+	__u64 hash; /* of the flow */
+
+	/* for answers to its sender: read_sender() in icmp.h */
+	__u8 sender_mac[ETH_ALEN] __attribute__((aligned(4)));
+	__u8 port_mac[ETH_ALEN] __attribute__((aligned(4))); /* that it was sent to */
 
 	/* where it goes */
 	__u16 to; /* endpoint */
 	__u16 to_circuit;
-	__u8 mac[ETH_ALEN] __attribute__((aligned(2))); /* inner destination, when it is a VM's */
+	__u8 mac[ETH_ALEN] __attribute__((aligned(4))); /* inner destination, when it is a VM's */
 	bool has_mac;
 };
 

@@ -89,7 +89,7 @@ static __always_inline void learn_peer(__u32 circuit, const __u8 *mac)
 __noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
 {
 	const struct circuit_record *record;
-	__u8 asker_mac[ETH_ALEN] __attribute__((aligned(2)));
+	__u8 asker_mac[ETH_ALEN] __attribute__((aligned(4)));
 	struct cursor cursor = cursor_at(ctx, 0);
 	struct arp_frame *frame = cursor_take(&cursor, sizeof(*frame));
 	const struct arp_ipv4 *arp;
@@ -127,8 +127,8 @@ __noinline outcome respond_arp(struct xdp_md *ctx, struct packet *packet)
 __noinline outcome ask_peer(struct xdp_md *ctx, struct packet *packet, __u32 slot)
 {
 	static const __u8 everyone[ETH_ALEN]
-		__attribute__((aligned(2))) = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	static const __u8 nobody[ETH_ALEN] __attribute__((aligned(2)));
+		__attribute__((aligned(4))) = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const __u8 nobody[ETH_ALEN] __attribute__((aligned(4)));
 	const struct circuit_record *record = circuit_record_get(slot);
 	outcome drop = OUTCOME_DROP(DROP_PEER_UNRESOLVED), end;
 	int head, tail;
@@ -191,11 +191,11 @@ __noinline outcome respond_echo(struct xdp_md *ctx, struct packet *packet)
 
 	if (!packet)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
+	if (!ethernet || !read_sender(ctx, packet))
+		return OUTCOME_DROP(DROP_MALFORMED);
 	end = echo_in_place(ctx, packet);
 	if (end)
 		return end;
-	if (!ethernet)
-		return OUTCOME_DROP(DROP_MALFORMED);
 	write_ethernet(ethernet, packet->sender_mac, packet->port_mac);
 	return answered(verdict_answer(packet));
 }

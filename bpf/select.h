@@ -20,8 +20,8 @@ static __always_inline __u32 select_refusal(const struct packet *packet, __u32 i
 
 	if (endpoint.state == ENDPOINT_STATE_INVALID)
 		return DROP_INVALID_ENTRY;
-	if (index == packet->from ||
-	    (packet->from_gateway && endpoint.kind == ENDPOINT_KIND_GATEWAY))
+	if (packet->from && (index == packet->from ||
+			     (packet->from_gateway && endpoint.kind == ENDPOINT_KIND_GATEWAY)))
 		return DROP_SPLIT_HORIZON;
 	if (endpoint.state != ENDPOINT_STATE_UP && endpoint.state != ENDPOINT_STATE_UNKNOWN)
 		return DROP_NO_PATH;

@@ -55,10 +55,10 @@ static __always_inline bool bucket_find(const struct bucket *bucket, __u64 key, 
 #pragma unroll
 	for (int i = 0; i < BUCKET_SLOTS; i++) {
 		__u64 found = *(volatile __u64 *)&bucket->slots[i].key;
+		/* Made before the comparison: from there on the compiler takes key for found. */
+		const void *slot = (const void *)&bucket->slots[i] + after(found);
 
 		if (found == key) {
-			const void *slot = (const void *)&bucket->slots[i] + after(found);
-
 			*value = *(volatile __u64 *)(slot + offsetof(struct slot, value));
 			return true;
 		}
@@ -67,23 +67,10 @@ static __always_inline bool bucket_find(const struct bucket *bucket, __u64 key, 
 	return false;
 }
 
-/*
- * Finds key in the table of that many buckets; moves counts the moves of this table. True with
- * *value set when it is there.
- */
-static __always_inline bool table_find(void *table, __u32 buckets, const __u64 *moves, __u64 key,
-				       __u64 *value)
+/* The whole search, in both buckets, until no key has moved meanwhile. */
+static __always_inline bool table_search(void *table, const __u64 *moves, __u32 first, __u32 second,
+					 __u64 key, __u64 *value)
 {
-	__u64 hash = table_hash(key);
-	__u32 first = ((hash & 0xffffffff) * buckets) >> 32;
-	__u32 second = ((hash >> 32) * buckets) >> 32;
-
-	/* Empty slots have this key, and a freed one still its value. */
-	if (!key)
-		return false;
-	if (second == first)
-		second = first + 1 == buckets ? 0 : first + 1;
-
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < TABLE_LOOKUP_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)moves;
@@ -101,6 +88,30 @@ static __always_inline bool table_find(void *table, __u32 buckets, const __u64 *
 			return false;
 	}
 	return false;
+}
+
+/*
+ * Finds key in the table of that many buckets; moves counts the moves of this table. True with
+ * *value set when it is there. Nearly every key is in its first bucket, and where it is found no
+ * count matters.
+ */
+static __always_inline bool table_find(void *table, __u32 buckets, const __u64 *moves, __u64 key,
+				       __u64 *value)
+{
+	__u64 hash = table_hash(key), seen = 0;
+	__u32 first = ((hash & 0xffffffff) * buckets) >> 32, second, index = first;
+	const struct bucket *bucket;
+
+	/* Empty slots have this key, and a freed one still its value. */
+	if (!key)
+		return false;
+	bucket = bpf_map_lookup_elem(table, &index);
+	if (bucket && bucket_find(bucket, key, value, &seen))
+		return true;
+	second = ((hash >> 32) * buckets) >> 32;
+	if (second == first)
+		second = first + 1 == buckets ? 0 : first + 1;
+	return table_search(table, moves, first, second, key, value);
 }
 
 #endif

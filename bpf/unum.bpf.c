@@ -92,6 +92,8 @@ __noinline outcome answer_for_circuit(struct xdp_md *ctx, struct packet *packet)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	if (!packet->from)
 		return respond_echo(ctx, packet);
+	if (!read_sender(ctx, packet))
+		return OUTCOME_DROP(DROP_MALFORMED);
 	end = echo_in_place(ctx, packet);
 	if (end)
 		return end;
@@ -102,15 +104,13 @@ static __always_inline outcome forward_to_circuit(struct xdp_md *ctx, struct pac
 {
 	struct circuit circuit = circuit_get(packet->to_circuit);
 	const struct circuit_record *record = circuit_record_get(circuit.record);
-	__u8 mac[ETH_ALEN] __attribute__((aligned(2)));
+	__u8 mac[ETH_ALEN] __attribute__((aligned(4)));
 
 	/* The tenant check is belt and braces: a route can only name a circuit of its own tenant. */
 	if (!(circuit.flags & CIRCUIT_VALID) || !record || circuit.tenant != packet->tenant)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
-	if (packet->from) {
+	if (packet->from)
 		packet->router_address = record->address;
-		mac_copy(packet->port_mac, record->mac);
-	}
 	if (packet->destination == record->address)
 		return answer_for_circuit(ctx, packet);
 	if (packet->to_circuit == packet->circuit)

@@ -16,10 +16,10 @@ struct vxlan_header {
 
 static __always_inline void write_vxlan(struct vxlan_header *vxlan, union vni_key vni)
 {
-	*vxlan = (struct vxlan_header){
-		.flags = VXLAN_FLAG_VNI,
-		.vni = {vni.vni[0], vni.vni[1], vni.vni[2]},
-	};
+	vni_word *words = (vni_word *)vxlan;
+
+	words[0] = bpf_htonl(VXLAN_FLAG_VNI << 24);
+	words[1] = vni.word & bpf_htonl(0xffffff00);
 }
 
 /* The VNI as a key; the reserved fields are ignored on receipt, as the RFC asks. */
@@ -27,11 +27,8 @@ static __always_inline bool read_vxlan(const struct vxlan_header *vxlan, union v
 {
 	if (!(vxlan->flags & VXLAN_FLAG_VNI))
 		return false;
-	vni->vni[0] = vxlan->vni[0];
-	vni->vni[1] = vxlan->vni[1];
-	vni->vni[2] = vxlan->vni[2];
-	vni->flags = SLOT_USED;
-	return vni->vni[0] | vni->vni[1] | vni->vni[2];
+	*vni = vni_key_of(vxlan->vni);
+	return vni->word != bpf_htonl(SLOT_USED);
 }
 
 #endif

@@ -14,7 +14,7 @@ export async function showTraffic({ lab, story }: Scene): Promise<void> {
   story.step("The customer and every VM reach each other");
   const customer = lab.namespace("customer");
   // The first packet to a silent customer asks for its MAC address and is dropped, as with any router.
-  await ping(customer, VMS[0]?.address ?? "", { count: 1, waitMs: 500 });
+  await ping(customer, VMS[0]?.address ?? "", { count: 1 });
   for (const vm of VMS) {
     const namespace = lab.vm(ACME, vm.address);
     const there = await ping(customer, vm.address, { count: 5 });

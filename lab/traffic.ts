@@ -28,7 +28,7 @@ export interface PingResult {
 export interface PingOptions {
   readonly count?: number;
   readonly intervalMs?: number;
-  /** How long to wait for the last answers. */
+  /** How long to wait when nothing answers; on a busy machine an answer can take a second. */
   readonly waitMs?: number;
   /** Of the ICMP message, without its header of 8 bytes. */
   readonly payloadBytes?: number;
@@ -39,7 +39,7 @@ export interface PingOptions {
 }
 
 function pingArguments(address: string, options: PingOptions): string[] {
-  const { count = 3, intervalMs = 20, waitMs = 1000 } = options;
+  const { count = 3, intervalMs = 20, waitMs = 5000 } = options;
   return [
     ...["ping", "-n", "-c", String(count), "-i", String(intervalMs / 1000), "-W", String(waitMs / 1000)],
     ...(options.payloadBytes === undefined ? [] : ["-s", String(options.payloadBytes)]),

@@ -43,8 +43,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "vxlan.h",
     "the VNI's first byte is lost",
-    ".vni = {vni.vni[0], vni.vni[1], vni.vni[2]},",
-    ".vni = {0, vni.vni[1], vni.vni[2]},",
+    "words[1] = vni.word & bpf_htonl(0xffffff00);",
+    "words[1] = vni.word & bpf_htonl(0x00ffff00);",
   ),
   mutant(
     "vxlan.h",
@@ -52,7 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (!(vxlan->flags & VXLAN_FLAG_VNI))\n\t\treturn false;",
     "",
   ),
-  mutant("vxlan.h", "VNI 0 is a VNI", "return vni->vni[0] | vni->vni[1] | vni->vni[2];", "return true;"),
+  mutant("vxlan.h", "VNI 0 is a VNI", "return vni->word != bpf_htonl(SLOT_USED);", "return true;"),
   mutant("encapsulate.h", "padding travels on", "if (packet->frame_bytes <= wanted)", "if (true)"),
   mutant("encapsulate.h", "the profile's MTU does not count", "if (profile.mtu && profile.mtu < mtu)", "if (false)"),
   mutant(
@@ -149,7 +149,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("inner.h", "options are not in the checksum", "*sum += words[1];", ""),
   mutant("inner.h", "the total length may be longer than the frame", "|| packet->length > available)", ")"),
   mutant("inner.h", "the header may be shorter than a header", "ip->version != 4 || ip->ihl < 5", "ip->version != 4"),
-  mutant("inner.h", "loopback addresses are routed", "|| first == 127 ", ""),
+  mutant("inner.h", "loopback addresses are routed", " || first == 127", ""),
   mutant("inner.h", "martian destinations are routed", " || is_martian_source(packet->destination)", ""),
   mutant(
     "select.h",
@@ -160,8 +160,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "select.h",
     "packets go back where they came from",
-    "if (index == packet->from ||",
-    "if ((index == packet->from && false) ||",
+    "(index == packet->from ||",
+    "((index == packet->from && false) ||",
   ),
   mutant(
     "select.h",
