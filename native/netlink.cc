@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netlink.hpp"
 
+#include <linux/genetlink.h>
 #include <linux/if_ether.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -8,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "arguments.hpp"
 #include "fd.hpp"
@@ -169,6 +171,58 @@ static Napi::Value send_frame(const Napi::CallbackInfo &info)
 	return info.Env().Undefined();
 }
 
+// Of linux/netdev.h, that came with the family in Linux 6.3.
+static constexpr const char *netdev_family = "netdev";
+static constexpr uint8_t netdev_get = 1;
+static constexpr uint16_t netdev_ifindex = 1, netdev_xdp_features = 3;
+static constexpr uint64_t xdp_takes_frames = 1 << 2; // NETDEV_XDP_ACT_NDO_XMIT
+
+// The type of its messages; none: the kernel does not know the family.
+static std::optional<uint16_t> generic_family(const char *name)
+{
+	std::string subject = std::string("netlink family ") + name;
+	Request<genlmsghdr> request(GENL_ID_CTRL, 0);
+	request.header->cmd = CTRL_CMD_GETFAMILY;
+	request.header->version = 1;
+	mnl_attr_put_strz(request.message, CTRL_ATTR_FAMILY_NAME, name);
+	std::optional<uint16_t> family;
+	auto read = [&](const nlmsghdr *message) {
+		family = generic_number<uint16_t>(message, CTRL_ATTR_FAMILY_ID);
+	};
+	int error = netlink_ask(subject, request.message, read, NETLINK_GENERIC);
+	if (error && error != ENOENT)
+		throw netlink_refused(subject, error);
+	return family;
+}
+
+static Napi::Value xdp_takes_redirects(const Napi::CallbackInfo &info)
+{
+	uint32_t ifindex = u32_argument(info[0], "ifindex", 1, INT32_MAX);
+	std::optional<uint16_t> family = generic_family(netdev_family);
+	if (!family)
+		return info.Env().Undefined();
+
+	std::string subject = "XDP features of interface " + std::to_string(ifindex);
+	Request<genlmsghdr> request(*family, 0);
+	request.header->cmd = netdev_get;
+	request.header->version = 1;
+	mnl_attr_put_u32(request.message, netdev_ifindex, ifindex);
+	std::optional<uint64_t> features;
+	auto read = [&](const nlmsghdr *message) {
+		features = generic_number<uint64_t>(message, netdev_xdp_features);
+	};
+	int error = netlink_ask(subject, request.message, read, NETLINK_GENERIC);
+	if (error) {
+		Failure failure = netlink_refused(subject, error);
+		if (error == ENODEV)
+			failure.code = "INTERFACE_MISSING";
+		throw failure;
+	}
+	if (!features)
+		return info.Env().Undefined();
+	return Napi::Boolean::New(info.Env(), (*features & xdp_takes_frames) != 0);
+}
+
 void export_netlink(Napi::Env env, Napi::Object exports)
 {
 	auto add = [&](const char *name, auto function) {
@@ -181,6 +235,7 @@ void export_netlink(Napi::Env env, Napi::Object exports)
 	add("neighbour", guarded_function<neighbour>);
 	add("probeNeighbour", guarded_function<probe_neighbour>);
 	add("sendFrame", guarded_function<send_frame>);
+	add("xdpTakesRedirects", guarded_function<xdp_takes_redirects>);
 }
 
 } // namespace unum

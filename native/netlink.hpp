@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// netlink.hpp - rtnetlink(7) questions about links, addresses, routes and neighbours, in the network
-// namespace of the calling thread. A socket lives for one question, so a change of namespace counts
-// at once.
+// netlink.hpp - rtnetlink(7) questions about links, addresses, routes and neighbours, and a generic
+// one about XDP, in the network namespace of the calling thread. A socket lives for one question, so
+// a change of namespace counts at once.
 #pragma once
 
 #include <libmnl/libmnl.h>
+#include <linux/netlink.h>
 #include <napi.h>
 
 #include <cstdint>
@@ -25,7 +26,8 @@ void netlink_dump(const std::string &subject, uint16_t type, uint8_t family,
 
 // A question with one answer, or a request that is only acknowledged. The request's size is counted
 // by libmnl. Returns 0 or the positive errno of the kernel's refusal.
-int netlink_ask(const std::string &subject, nlmsghdr *request, const OnMessage &on_message);
+int netlink_ask(const std::string &subject, nlmsghdr *request, const OnMessage &on_message,
+		int protocol = NETLINK_ROUTE);
 
 // An IPv4 or IPv6 address in wire order.
 struct Address {
@@ -42,7 +44,11 @@ Napi::Value address_object(Napi::Env env, const nlmsghdr *message);
 Napi::Object route_object(Napi::Env env, const nlmsghdr *message);
 Napi::Value neighbour_object(Napi::Env env, const nlmsghdr *message);
 
-// Adds links, addresses, routeTo, neighbours, neighbour, probeNeighbour, sendFrame.
+// A number that a generic message has as an attribute.
+template <class Number> std::optional<Number> generic_number(const nlmsghdr *message, int type);
+
+// Adds links, addresses, routeTo, neighbours, neighbour, probeNeighbour, sendFrame,
+// xdpTakesRedirects.
 void export_netlink(Napi::Env env, Napi::Object exports);
 
 } // namespace unum

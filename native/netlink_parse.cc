@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // netlink_parse.cc - rtnetlink messages as JavaScript objects.
 #include <arpa/inet.h>
+#include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -287,5 +288,17 @@ Napi::Value neighbour_object(Napi::Env env, const nlmsghdr *message)
 	neighbour.Set("state", neighbour_state(header->ndm_state));
 	return neighbour;
 }
+
+template <class Number> std::optional<Number> generic_number(const nlmsghdr *message, int type)
+{
+	std::optional<Number> result;
+	each_attribute_of(message, sizeof(genlmsghdr), [&](int found, const nlattr *a) {
+		if (found == type)
+			result = number<Number>(a);
+	});
+	return result;
+}
+template std::optional<uint16_t> generic_number(const nlmsghdr *message, int type);
+template std::optional<uint64_t> generic_number(const nlmsghdr *message, int type);
 
 } // namespace unum

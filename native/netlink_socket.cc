@@ -32,10 +32,11 @@ static Failure broken(const std::string &subject, std::string reason, int error 
 class Exchange
 {
       public:
-	Exchange(const std::string &subject, nlmsghdr *request) : subject_(subject)
+	Exchange(const std::string &subject, nlmsghdr *request, int protocol = NETLINK_ROUTE)
+	    : subject_(subject)
 	{
 		static std::atomic<uint32_t> sequence;
-		socket_.reset(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
+		socket_.reset(mnl_socket_open2(protocol, SOCK_CLOEXEC));
 		if (!socket_ || mnl_socket_bind(socket_.get(), 0, MNL_SOCKET_AUTOPID))
 			throw refused("open a netlink socket for", subject, errno);
 		timeval timeout{timeout_seconds, 0};
@@ -130,9 +131,10 @@ void netlink_dump(const std::string &subject, uint16_t type, uint8_t family,
 		     "they changed during each of " + std::to_string(dump_tries) + " tries");
 }
 
-int netlink_ask(const std::string &subject, nlmsghdr *request, const OnMessage &on_message)
+int netlink_ask(const std::string &subject, nlmsghdr *request, const OnMessage &on_message,
+		int protocol)
 {
-	Exchange exchange(subject, request);
+	Exchange exchange(subject, request, protocol);
 	if (request->nlmsg_flags & NLM_F_ACK)
 		exchange.expect_acknowledgement();
 	return exchange.read(on_message);

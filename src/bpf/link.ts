@@ -78,3 +78,12 @@ export class XdpLink {
 export function xdpAttached(ifindex: number): XdpAttached {
   return addon().xdpAttached(ifindex) as XdpAttached;
 }
+
+/**
+ * Whether an interface sends what XDP redirects to it; where not, the kernel drops each such frame. A veth does, as it is
+ * set up now, or does not. Undefined: the kernel does not tell (before Linux 6.3).
+ * @throws BpfError INTERFACE_MISSING, NETLINK
+ */
+export function xdpTakesRedirects(ifindex: number): boolean | undefined {
+  return addon().xdpTakesRedirects(ifindex);
+}

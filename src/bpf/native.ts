@@ -108,6 +108,7 @@ export interface Addon {
   };
   readonly DirectoryLock: { lock(path: string, waitMs: number): { close(): void } };
   xdpAttached(ifindex: number): { mode: string; programId: number; programName?: string };
+  xdpTakesRedirects(ifindex: number): boolean | undefined;
   gracePeriod(method: string): void;
   isBpffs(path: string): boolean;
   mountBpffs(path: string): void;

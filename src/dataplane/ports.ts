@@ -1,7 +1,7 @@
 // NICs that run one of the programs. A port's role is which program its link holds; the link is pinned under the NIC's name,
 // so it outlives this process. A program is exchanged by an atomic update of the link, never by detaching.
 
-import { XdpLink, xdpAttached } from "../bpf/link.ts";
+import { XdpLink, xdpAttached, xdpTakesRedirects } from "../bpf/link.ts";
 import type { Link } from "../bpf/rtnetlink.ts";
 import { links } from "../bpf/rtnetlink.ts";
 import { causeText, UnumError } from "../errors.ts";
@@ -178,14 +178,34 @@ export function removeEdge(pins: PinDirectory, lockWaitMs = 10_000): string[] {
   }
 }
 
-/** What a mode other than the one asked for, or a virtual device, asks of the operator. One line each. */
+/** What a NIC that now is a port asks of the operator. One line each. */
 export function portNotices(name: string, mode: PortMode): string[] {
   const link = findInterface(name, links());
-  const notices: string[] = [];
-  if (link.kind === "veth" && mode === "native") {
-    notices.push(
-      `${name} is a veth: its peer must have GRO on (ethtool -K PEER gro on) to receive what XDP sends, and transmit checksum offload off (ethtool -K PEER tx off), since XDP cannot finish checksums`,
-    );
+  return noticesOf(link, mode, xdpTakesRedirects(link.ifindex));
+}
+
+/** `takesRedirects`: as xdpTakesRedirects says it of the NIC. */
+export function noticesOf(
+  { name, kind, up }: Pick<Link, "name" | "kind" | "up">,
+  mode: PortMode,
+  takesRedirects: boolean | undefined,
+): string[] {
+  if (mode !== "native") return [];
+  // A NIC that is down may still change its mind when it comes up.
+  const drops = up && takesRedirects === false;
+  if (kind !== "veth") {
+    return drops ? [`${name} drops what XDP redirects to it: its driver cannot send that, or not as it is set up`] : [];
   }
-  return notices;
+  const checksums = `${name} is a veth: its peer must have transmit checksum offload off (ethtool -K PEER tx off), since XDP cannot finish checksums`;
+  if (drops) {
+    return [
+      `${name} is a veth and drops what XDP redirects to it: turn GRO on at its peer, anew if it is on, with both ends up (ethtool -K PEER gro off; ethtool -K PEER gro on)`,
+      checksums,
+    ];
+  }
+  if (up && takesRedirects) return [checksums];
+  return [
+    `${name} is a veth: its peer must have GRO on (ethtool -K PEER gro on) before ${name} comes up, to receive what XDP sends`,
+    checksums,
+  ];
 }

@@ -582,7 +582,11 @@ describe("attach and detach", () => {
     const attached = await run("attach", "ce8", "--role", "access", "--json");
     expect(attached.status).toBe(0);
     expect(JSON.parse(attached.stdout)).toEqual({ name: "ce8", role: "access", mode: "native", action: "attached" });
-    expect(attached.stderr).toMatch(/^unum: ce8 is a veth: .*\n$/);
+    expect(attached.stderr.split("\n")).toEqual([
+      expect.stringMatching(/^unum: ce8 is a veth and drops what XDP redirects to it: /),
+      expect.stringMatching(/^unum: ce8 is a veth: its peer must have transmit checksum offload off/),
+      "",
+    ]);
     expect((await run("attach", "ce8", "--role", "access")).stdout).toBe("ce8: unchanged (access, native)\n");
     expect((await run("attach", "ce8", "--role", "both")).stdout).toBe("ce8: updated (both, native)\n");
     expect((await run("show")).stdout).toBe("nothing is applied yet\n");

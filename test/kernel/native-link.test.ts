@@ -1,7 +1,7 @@
 // Programs at the XDP hook of a veth.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { XdpLink, xdpAttached } from "../../src/bpf/link.ts";
+import { XdpLink, xdpAttached, xdpTakesRedirects } from "../../src/bpf/link.ts";
 import { BpfObject } from "../../src/bpf/object.ts";
 import { links, sendFrame } from "../../src/bpf/rtnetlink.ts";
 import {
@@ -62,6 +62,26 @@ describe("an XDP link", () => {
     for (let i = 0; i < 5; i++) sendFrame(ifindexOf("v1"), frameOf(60));
     // The kernel itself may speak IPv6 on a new link.
     await expect.poll(counted).toBeGreaterThanOrEqual(before + 5n);
+  });
+
+  it("knows whether redirected frames get out, whatever GRO at the peer says", () => {
+    const [v0, v1] = [ifindexOf("v0"), ifindexOf("v1")];
+    if (xdpTakesRedirects(v0) === undefined) return; // an old kernel: drops none for want of the mark
+    const gro = (state: "on" | "off") => run(`ethtool -K v1 gro ${state} >/dev/null`);
+    expect(xdpTakesRedirects(v0)).toBe(false);
+    gro("on");
+    expect([xdpTakesRedirects(v0), xdpTakesRedirects(v1)]).toEqual([true, false]);
+    gro("off");
+    expect(xdpTakesRedirects(v0)).toBe(false);
+    // A peer that turns GRO on while it is down, after v0 came up, tells nobody.
+    run("ip link set v1 down");
+    gro("on");
+    run("ip link set v1 up");
+    expect(xdpTakesRedirects(v0)).toBe(false);
+    gro("off");
+    gro("on");
+    expect(xdpTakesRedirects(v0)).toBe(true);
+    expect(refusal(() => xdpTakesRedirects(4242)).code).toBe("INTERFACE_MISSING");
   });
 
   it("names whose program is there already", () => {
