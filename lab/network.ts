@@ -150,8 +150,8 @@ export interface End {
   /** Bridge to join. */
   readonly master?: string;
   /**
-   * Receive by NAPI. XDP redirects frames into a veth only if the other end does: set it at the peers of ports that
-   * run XDP.
+   * Receive by NAPI. A veth takes frames that XDP redirects to it only if its other end does: set it at the peers of
+   * ports that run XDP.
    */
   readonly gro?: boolean;
 }
@@ -159,16 +159,23 @@ export interface End {
 /**
  * Joins two namespaces with a veth pair, both ends up. Transmit checksum offload is off at both: a frame with a checksum
  * left to fill in would be encapsulated as it is.
+ *
+ * Offloads are set before either end is up. A veth looks at its peer's GRO when it comes up, and is told of changes only
+ * by a peer that is up: of one that turns GRO on in between it never hears, and drops what XDP redirects to it.
  */
 export async function connect(a: End, b: End): Promise<void> {
   const side = (end: End) => [end.name, "netns", end.namespace.name, ...(end.mac ? ["address", end.mac] : [])];
   await run("ip", ["link", "add", ...side(a), "type", "veth", "peer", "name", ...side(b)]);
+  await Promise.all([a, b].map(setOffloads));
   await Promise.all([a, b].map(bringUp));
 }
 
+async function setOffloads(end: End): Promise<void> {
+  const offloads = ["tx", "off", ...(end.gro ? ["gro", "on"] : [])];
+  await runIn(end.namespace, ["ethtool", "-K", end.name, ...offloads]);
+}
+
 async function bringUp(end: End): Promise<void> {
-  const offloads = ["-K", end.name, "tx", "off", ...(end.gro ? ["gro", "on"] : [])];
-  await runIn(end.namespace, ["ethtool", ...offloads]);
   await ip(
     end.namespace,
     ...(end.mtuBytes ? [`link set ${end.name} mtu ${end.mtuBytes}`] : []),

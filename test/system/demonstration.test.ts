@@ -68,8 +68,7 @@ async function until(condition: () => boolean, what: () => string): Promise<void
   throw new Error(`wait 60 s: not seen in:\n${what()}`);
 }
 
-// On a veth whose peer has just turned its GRO on, the first frames sometimes stay unread.
-describe("npm start", { retry: 3 }, () => {
+describe("npm start", () => {
   it("tells its whole story, keeps the network when asked, and leaves nothing when that is ended", async () => {
     const lab = start("--keep");
     const [status] = await once(lab, "close");
