@@ -2,13 +2,15 @@
 /*
  * table.h - look a key up in a bucket table.
  *
- * A table is an array of 64-byte buckets with four slots, each a key word and a value word. A key
- * lives in one of two buckets (cuckoo hashing); the writer is in native/bucket_table.cc and must
- * compute the same places. It publishes a slot by storing the value first and the key after it; it
- * moves a key by copying it first, then counting the move, then clearing the old slot.
+ * A table is an array of 64-byte buckets with four slots, each a key word and a value word, or with
+ * two, each three key words and a value word. A key lives in one of two buckets (cuckoo hashing);
+ * the writer is in native/bucket_table.cc and must compute the same places. It publishes a slot by
+ * storing the first key word after all others; it moves a key by copying it first, then counting
+ * the move, then clearing the old slot. While the first key word of a slot is not zero, and for a
+ * grace period after, the further ones do not change.
  *
  * Two orders matter, on weakly ordered processors too:
- *  - the value is loaded after the key that vouches for it;
+ *  - value and further key words are loaded after the first key word, which vouches for them;
  *  - a key that moves from its second bucket to its first can be passed in flight, so a miss is
  *    final only when the count of moves, read before and after, stood still.
  * BPF (-mcpu=v3) has no barriers, but every processor keeps the order of a load and a second one
@@ -21,7 +23,7 @@
 #include <bpf/bpf_helpers.h>
 #include "config.h"
 
-#define BUCKET_SLOTS 4
+#define BUCKET_BYTES 64
 #define TABLE_LOOKUP_TRIES 4
 
 struct slot {
@@ -29,8 +31,26 @@ struct slot {
 	__u64 value;
 };
 
+#define BUCKET_SLOTS (BUCKET_BYTES / sizeof(struct slot))
+
 struct bucket {
 	struct slot slots[BUCKET_SLOTS];
+};
+
+/* The first word of a key is not zero. */
+struct key3 {
+	__u64 words[3];
+};
+
+struct slot3 {
+	struct key3 key;
+	__u64 value;
+};
+
+#define BUCKET3_SLOTS (BUCKET_BYTES / sizeof(struct slot3))
+
+struct bucket3 {
+	struct slot3 slots[BUCKET3_SLOTS];
 };
 
 /* Zero, but only once value has been loaded. */
@@ -40,27 +60,54 @@ static __always_inline __u64 after(__u64 value)
 	return value;
 }
 
-static __always_inline __u64 table_hash(__u64 key)
+/*
+ * Below, key_words is 1 or 3, and constant where it is used.
+ *
+ * Nobody outside may find keys that share their places. So no two differences between words may be
+ * known to cancel each other out, as they can where words are only added, or multiplied by what is
+ * no secret: the two halves of a further word, hidden by the seed, are multiplied by one another.
+ */
+static __always_inline __u64 table_hash(const __u64 *key, int key_words)
 {
-	__u64 hash = (key ^ table_seed) * 0x9e3779b97f4a7c15ULL;
+	const __u64 multipliers[] = {0x9e3779b97f4a7c15ULL, 0xd6e8feb86659fd93ULL};
+	const __u64 seed = table_seed;
+	__u64 hash = key[0] ^ seed;
 
-	hash ^= hash >> 32;
-	hash *= 0xd6e8feb86659fd93ULL;
-	return hash ^ (hash >> 32);
+#pragma unroll
+	for (int i = 1; i < key_words; i++) {
+		__u64 hidden = key[i] ^ seed * multipliers[i - 1];
+
+		hash += (hidden & 0xffffffff) * (hidden >> 32);
+	}
+#pragma unroll
+	for (int i = 0; i < 2; i++) {
+		hash *= multipliers[i];
+		hash ^= hash >> 32;
+	}
+	return hash;
 }
 
-static __always_inline bool bucket_find(const struct bucket *bucket, __u64 key, __u64 *value,
-					__u64 *seen)
+static __always_inline bool bucket_find(const void *bucket, const __u64 *key, int key_words,
+					__u64 *value, __u64 *seen)
 {
-#pragma unroll
-	for (int i = 0; i < BUCKET_SLOTS; i++) {
-		__u64 found = *(volatile __u64 *)&bucket->slots[i].key;
-		/* Made before the comparison: from there on the compiler takes key for found. */
-		const void *slot = (const void *)&bucket->slots[i] + after(found);
+	const __u64 *words = bucket;
 
-		if (found == key) {
-			*value = *(volatile __u64 *)(slot + offsetof(struct slot, value));
-			return true;
+#pragma unroll
+	for (int i = 0; i < BUCKET_BYTES / 8; i += key_words + 1) {
+		__u64 found = *(volatile __u64 *)&words[i], differ = 0;
+		/* Made before the comparison: from there on the compiler takes key for found. */
+		const void *slot = (const void *)&words[i] + after(found);
+
+		if (found == key[0]) {
+#pragma unroll
+			for (int word = 1; word < key_words; word++)
+				differ |= ((volatile __u64 *)slot)[word] ^ key[word];
+			if (!differ) {
+				*value = ((volatile __u64 *)slot)[key_words];
+				return true;
+			}
+			/* Loaded after found: what waits for these words waits for it, too. */
+			found = differ;
 		}
 		*seen |= found;
 	}
@@ -69,25 +116,44 @@ static __always_inline bool bucket_find(const struct bucket *bucket, __u64 key, 
 
 /* The whole search, in both buckets, until no key has moved meanwhile. */
 static __always_inline bool table_search(void *table, const __u64 *moves, __u32 first, __u32 second,
-					 __u64 key, __u64 *value)
+					 const __u64 *key, int key_words, __u64 *value)
 {
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < TABLE_LOOKUP_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)moves;
 		__u64 seen = 0;
 		__u32 index = first + after(before);
-		const struct bucket *bucket = bpf_map_lookup_elem(table, &index);
+		const void *bucket = bpf_map_lookup_elem(table, &index);
 
-		if (bucket && bucket_find(bucket, key, value, &seen))
+		if (bucket && bucket_find(bucket, key, key_words, value, &seen))
 			return true;
 		index = second + after(before);
 		bucket = bpf_map_lookup_elem(table, &index);
-		if (bucket && bucket_find(bucket, key, value, &seen))
+		if (bucket && bucket_find(bucket, key, key_words, value, &seen))
 			return true;
 		if (*(volatile __u64 *)((const void *)moves + after(seen)) == before)
 			return false;
 	}
 	return false;
+}
+
+static __always_inline bool table_find_words(void *table, __u32 buckets, const __u64 *moves,
+					     const __u64 *key, int key_words, __u64 *value)
+{
+	__u64 hash = table_hash(key, key_words), seen = 0;
+	__u32 first = ((hash & 0xffffffff) * buckets) >> 32, second, index = first;
+	const void *bucket;
+
+	/* Empty slots have this first word, and a freed one still its others. */
+	if (!key[0])
+		return false;
+	bucket = bpf_map_lookup_elem(table, &index);
+	if (bucket && bucket_find(bucket, key, key_words, value, &seen))
+		return true;
+	second = ((hash >> 32) * buckets) >> 32;
+	if (second == first)
+		second = first + 1 == buckets ? 0 : first + 1;
+	return table_search(table, moves, first, second, key, key_words, value);
 }
 
 /*
@@ -98,20 +164,14 @@ static __always_inline bool table_search(void *table, const __u64 *moves, __u32 
 static __always_inline bool table_find(void *table, __u32 buckets, const __u64 *moves, __u64 key,
 				       __u64 *value)
 {
-	__u64 hash = table_hash(key), seen = 0;
-	__u32 first = ((hash & 0xffffffff) * buckets) >> 32, second, index = first;
-	const struct bucket *bucket;
+	return table_find_words(table, buckets, moves, &key, 1, value);
+}
 
-	/* Empty slots have this key, and a freed one still its value. */
-	if (!key)
-		return false;
-	bucket = bpf_map_lookup_elem(table, &index);
-	if (bucket && bucket_find(bucket, key, value, &seen))
-		return true;
-	second = ((hash >> 32) * buckets) >> 32;
-	if (second == first)
-		second = first + 1 == buckets ? 0 : first + 1;
-	return table_search(table, moves, first, second, key, value);
+/* The same in a table of struct bucket3. */
+static __always_inline bool table_find3(void *table, __u32 buckets, const __u64 *moves,
+					const struct key3 *key, __u64 *value)
+{
+	return table_find_words(table, buckets, moves, key->words, 3, value);
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "bucket_table_handle.hpp"
 #include "error.hpp"
+#include "ethtool.hpp"
 #include "libbpf_log.hpp"
 #include "link.hpp"
 #include "map.hpp"
@@ -37,6 +38,9 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
 	export_system(env, exports);
 	export_netlink(env, exports);
 	exports.Set("setErrorFactory", Napi::Function::New(env, set_error_factory));
+	exports.Set("interfaceFeatures",
+		    Napi::Function::New(env, guarded_function<interface_features>));
+	exports.Set("xdpLinkId", Napi::Function::New(env, guarded_function<xdp_link_id>));
 	exports.Set("xdpAttached", Napi::Function::New(env, guarded_function<xdp_attached>));
 	return exports;
 }

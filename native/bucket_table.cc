@@ -2,12 +2,12 @@
 #include "bucket_table_internal.hpp"
 #include "error.hpp"
 #include "grace.hpp"
-#include "mapping.hpp"
 
 namespace unum
 {
 
-BucketTable::BucketTable(Config config)
+template <size_t key_words>
+BucketTable<key_words>::BucketTable(Config config)
     : config_(std::move(config)), marks_(config_.count), overflow_((config_.count + 63) / 64)
 {
 	scan();
@@ -17,51 +17,55 @@ BucketTable::BucketTable(Config config)
 
 // ---- open ------------------------------------------------------------------------------------
 
-void BucketTable::scan()
+// Of a key that packets find in another slot first: they look at the first place first, and at slots
+// in order.
+template <size_t key_words> bool BucketTable<key_words>::is_copy(Slot slot, Places at) const
+{
+	const Key &key = entry(slot).key;
+	if (slot.bucket != at.first && look(at.first, key).live)
+		return true;
+	return look(slot.bucket, key).live & ((1u << slot.index) - 1);
+}
+
+template <size_t key_words> void BucketTable<key_words>::scan()
 {
 	uint64_t misplaced = 0;
-	for (uint32_t bucket = 0; bucket < config_.count; bucket++) {
-		for (uint32_t index = 0; index < bucket_slots; index++) {
-			Slot slot{bucket, index}, twin;
-			uint64_t key = load_word(key_word(slot));
-			if (!key)
+	std::vector<Slot> copies;
+	for (Slot slot{0, 0}; slot.bucket < config_.count; slot.bucket++) {
+		for (slot.index = 0; slot.index < bucket_slots; slot.index++) {
+			if (!load_word(first_word(slot)))
 				continue;
-			Places at = places(key);
-			if (bucket != at.first && bucket != at.second) {
+			Places at = places(entry(slot).key);
+			if (slot.bucket != at.first && slot.bucket != at.second) {
 				misplaced++;
 				continue;
 			}
-			// A writer was killed between copying and removing. Packets look at the first
-			// place first, and at slots in order: the copy that they find stays.
-			bool copy = false;
-			for (twin = {at.first, 0}; twin.index < bucket_slots; twin.index++) {
-				if (twin.bucket == bucket && twin.index >= index)
-					break;
-				copy = copy || load_word(key_word(twin)) == key;
-			}
-			for (twin = {bucket, 0}; twin.index < index; twin.index++)
-				copy = copy || load_word(key_word(twin)) == key;
-			if (copy) {
-				store_word(key_word(slot), 0);
-				repaired_++;
+			// A writer was killed between copying and removing.
+			if (is_copy(slot, at)) {
+				copies.push_back(slot);
 				continue;
 			}
-			if (bucket != at.first)
+			if (slot.bucket != at.first)
 				overflow_[at.first / 64] |= 1ull << (at.first % 64);
 			size_++;
 		}
 	}
+	// Before the first store: what another seed, size or shape takes for a copy may be a key.
 	if (misplaced)
 		throw Failure{.code = "STATE_CORRUPT",
 			      .operation = "open",
 			      .subject = "table " + config_.name,
 			      .reason = std::to_string(misplaced) +
 					" keys are not where this seed and size put them"};
+	for (Slot slot : copies)
+		store_word(first_word(slot), 0);
+	repaired_ = copies.size();
 }
 
 // ---- read ------------------------------------------------------------------------------------
 
-bool BucketTable::find_live(uint64_t key, Places at, Slot &found) const
+template <size_t key_words>
+bool BucketTable<key_words>::find_live(const Key &key, Places at, Slot &found) const
 {
 	uint32_t live = look(at.first, key).live;
 	if (live) {
@@ -77,28 +81,29 @@ bool BucketTable::find_live(uint64_t key, Places at, Slot &found) const
 	return true;
 }
 
-std::optional<uint64_t> BucketTable::get(uint64_t key) const
+template <size_t key_words>
+std::optional<uint64_t> BucketTable<key_words>::get(const Key &key) const
 {
 	Slot slot;
-	if (key == 0 || !find_live(key, places(key), slot))
+	if (key.words[0] == 0 || !find_live(key, places(key), slot))
 		return std::nullopt;
 	return *value_word(slot);
 }
 
-void BucketTable::each(const std::function<void(uint64_t, uint64_t)> &visit) const
+template <size_t key_words>
+void BucketTable<key_words>::each(const std::function<void(const Entry &)> &visit) const
 {
-	for (uint32_t bucket = 0; bucket < config_.count; bucket++) {
-		for (uint32_t index = 0; index < bucket_slots; index++) {
-			Slot slot{bucket, index};
-			if (*key_word(slot))
-				visit(*key_word(slot), *value_word(slot));
+	for (Slot slot{0, 0}; slot.bucket < config_.count; slot.bucket++) {
+		for (slot.index = 0; slot.index < bucket_slots; slot.index++) {
+			if (*first_word(slot))
+				visit(entry(slot));
 		}
 	}
 }
 
 // ---- resting slots ---------------------------------------------------------------------------
 
-void BucketTable::rest(Slot slot)
+template <size_t key_words> void BucketTable<key_words>::rest(Slot slot)
 {
 	marks_[slot.bucket] |= static_cast<uint8_t>(1 << slot.index);
 	resting_++;
@@ -106,7 +111,7 @@ void BucketTable::rest(Slot slot)
 }
 
 // Another table may have waited meanwhile: one grace period serves all.
-void BucketTable::settle()
+template <size_t key_words> void BucketTable<key_words>::settle()
 {
 	if ((settled_ && resting_ == 0) || !grace_passed(freed_at_))
 		return;
@@ -118,7 +123,7 @@ void BucketTable::settle()
 	settled_ = true;
 }
 
-void BucketTable::collect()
+template <size_t key_words> void BucketTable<key_words>::collect()
 {
 	if (settled_ && resting_ == 0)
 		return;
@@ -130,7 +135,8 @@ void BucketTable::collect()
 // ---- change ----------------------------------------------------------------------------------
 
 // Puts a promised key, or the value of one that is there, before the packets' eyes.
-void BucketTable::publish(const Pair &put, Places at, Changed &changed)
+template <size_t key_words>
+void BucketTable<key_words>::publish(const Entry &put, Places at, Changed &changed)
 {
 	uint32_t bucket = at.first;
 	Sight sight = look(bucket, put.key);
@@ -150,20 +156,24 @@ void BucketTable::publish(const Pair &put, Places at, Changed &changed)
 			      .reason = "a planned key has lost its place"};
 	Slot slot{bucket, lowest(sight.promised)};
 	store_word(value_word(slot), put.value);
-	store_word(key_word(slot), put.key);
+	store_word(first_word(slot), put.key.words[0]);
 	marks_[bucket] &= static_cast<uint8_t>(~(0x10 << slot.index));
 	reserved_--;
 	size_++;
 	changed.inserted++;
 }
 
-BucketTable::Changed BucketTable::change(const Pair *puts, size_t put_count,
-					 const uint64_t *deletes, size_t delete_count)
+template <size_t key_words>
+auto BucketTable<key_words>::change(const Entry *puts, size_t put_count, const Key *deletes,
+				    size_t delete_count) -> Changed
 {
 	for (size_t i = 0; i < put_count + delete_count; i++) {
-		if (!(i < put_count ? puts[i].key : deletes[i - put_count]))
+		const Key &key = i < put_count ? puts[i].key : deletes[i - put_count];
+		if (!key.words[0])
 			throw bad_argument("key of table " + config_.name,
-					   "a key of zero marks an empty slot");
+					   key_words == 1 ? "a key of zero marks an empty slot"
+							  : "a key whose first word is zero marks "
+							    "an empty slot");
 	}
 	settle();
 	if (size_ + put_count > capacity() && size_ + count_new(puts, put_count) > capacity())
@@ -176,17 +186,22 @@ BucketTable::Changed BucketTable::change(const Pair *puts, size_t put_count,
 		throw;
 	}
 	Changed changed;
-	each_place(puts, put_count, [&](const Pair &put, Places at) { publish(put, at, changed); });
-	each_place(deletes, delete_count, [&](uint64_t key, Places at) {
+	each_place(puts, put_count,
+		   [&](const Entry &put, Places at) { publish(put, at, changed); });
+	each_place(deletes, delete_count, [&](const Key &key, Places at) {
 		Slot slot;
 		if (!find_live(key, at, slot))
 			return;
-		store_word(key_word(slot), 0);
+		store_word(first_word(slot), 0);
 		rest(slot);
 		size_--;
 		changed.removed++;
 	});
 	return changed;
 }
+
+// The members that are defined here; bucket_table_plan.cc has the others.
+template class BucketTable<1>;
+template class BucketTable<3>;
 
 } // namespace unum

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "bucket_table.hpp"
 #include "handle.hpp"
@@ -33,11 +34,14 @@ class BucketTableHandle : public Handle<BucketTableHandle>
 	Napi::Value collect(const Info &info);
 	Napi::Value close(const Info &info);
 
-	BucketTable &table() const; // or a failure: closed
+	// visit(table) with the table of its shape; or a failure: closed.
+	template <class Visit> auto with_table(Visit visit) const;
 
 	// The mappings are gone after the table that uses them.
 	Mapping buckets_, moves_;
-	std::unique_ptr<BucketTable> table_;
+	std::variant<std::monostate, std::unique_ptr<BucketTable<1>>,
+		     std::unique_ptr<BucketTable<3>>>
+		table_;
 	std::string name_ = "(none)";
 };
 

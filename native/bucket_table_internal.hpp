@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "bucket_table.hpp"
+#include "mapping.hpp"
 
 namespace unum
 {
@@ -12,13 +13,20 @@ namespace unum
 // Keys between asking for a cache line and using it.
 static constexpr size_t ahead = 16;
 
-// As table_hash() and table_find() in bpf/table.h.
-inline BucketTable::Places BucketTable::places(uint64_t key) const
+// As table_hash() and table_find_words() in bpf/table.h.
+template <size_t key_words>
+inline auto BucketTable<key_words>::places(const Key &key) const -> Places
 {
-	uint64_t hash = (key ^ config_.seed) * 0x9e3779b97f4a7c15ull;
-	hash ^= hash >> 32;
-	hash *= 0xd6e8feb86659fd93ull;
-	hash ^= hash >> 32;
+	constexpr uint64_t multipliers[] = {0x9e3779b97f4a7c15ull, 0xd6e8feb86659fd93ull};
+	uint64_t hash = key.words[0] ^ config_.seed;
+	for (size_t i = 1; i < key_words; i++) {
+		uint64_t hidden = key.words[i] ^ config_.seed * multipliers[i - 1];
+		hash += (hidden & 0xffffffff) * (hidden >> 32);
+	}
+	for (uint64_t multiplier : multipliers) {
+		hash *= multiplier;
+		hash ^= hash >> 32;
+	}
 	uint64_t count = config_.count;
 	auto first = static_cast<uint32_t>(((hash & 0xffffffff) * count) >> 32);
 	auto second = static_cast<uint32_t>(((hash >> 32) * count) >> 32);
@@ -36,26 +44,39 @@ inline uint32_t lowest(uint32_t bits)
  * What a bucket has for a key, as a bit for each slot. Without branches: how full a bucket is cannot
  * be predicted, and bulk changes spend their time here.
  */
-inline BucketTable::Sight BucketTable::look(uint32_t bucket, uint64_t key) const
+template <size_t key_words>
+inline auto BucketTable<key_words>::look(uint32_t bucket, const Key &key) const -> Sight
 {
 	const Bucket &at = config_.buckets[bucket];
 	uint32_t live = 0, empty = 0, claims = 0;
 	for (uint32_t i = 0; i < bucket_slots; i++) {
-		live |= static_cast<uint32_t>(at.slots[i].key == key) << i;
-		empty |= static_cast<uint32_t>(at.slots[i].key == 0) << i;
-		claims |= static_cast<uint32_t>(at.slots[i].value == key) << i;
+		const Entry &slot = at.slots[i];
+		uint64_t differ = 0; // in further words
+		for (size_t word = 1; word < key_words; word++)
+			differ |= slot.key.words[word] ^ key.words[word];
+		uint64_t first = slot.key.words[0];
+		live |= static_cast<uint32_t>(((first ^ key.words[0]) | differ) == 0) << i;
+		empty |= static_cast<uint32_t>(first == 0) << i;
+		claims |= static_cast<uint32_t>(((slot.value ^ key.words[0]) | differ) == 0) << i;
 	}
 	uint32_t resting = marks_[bucket] & 0xf, reserved = marks_[bucket] >> 4;
 	return {.live = live, .promised = claims & reserved, .free = empty & ~(resting | reserved)};
 }
 
-inline uint64_t key_of(const Pair &put)
+// Of a slot that is not published: take() has left it there.
+template <size_t key_words> inline auto BucketTable<key_words>::promised_key(Slot slot) const -> Key
 {
-	return put.key;
+	Key key = entry(slot).key;
+	key.words[0] = entry(slot).value;
+	return key;
 }
-inline uint64_t key_of(uint64_t deleted)
+
+// Into a slot that no packet reads.
+template <size_t key_words>
+inline void BucketTable<key_words>::write_further_words(Slot slot, const Key &key)
 {
-	return deleted;
+	for (size_t i = 1; i < key_words; i++)
+		store_word(&entry(slot).key.words[i], key.words[i]);
 }
 
 /*
@@ -63,8 +84,9 @@ inline uint64_t key_of(uint64_t deleted)
  * lines that a key needs are asked for while earlier keys are worked on. (Sorting by place first, to
  * walk the page tables less, was measured and gained nothing.)
  */
+template <size_t key_words>
 template <class Item, class Visit>
-void BucketTable::each_place(const Item *items, size_t count, Visit visit) const
+void BucketTable<key_words>::each_place(const Item *items, size_t count, Visit visit) const
 {
 	Places ring[ahead];
 	auto ask = [&](size_t n) {

@@ -2,7 +2,6 @@
 // bucket_table_plan.cc - places for new keys, found before anything is published.
 #include "bucket_table_internal.hpp"
 #include "error.hpp"
-#include "mapping.hpp"
 
 namespace unum
 {
@@ -14,14 +13,14 @@ static constexpr int rounds_limit = 64;
 // Searches without success after which a round is over, if slots rest that the next one can use.
 static constexpr int hopeless_limit = 64;
 
-struct BucketTable::Step {
+template <size_t key_words> struct BucketTable<key_words>::Step {
 	uint32_t bucket;
 	int32_t parent; // step whose bucket's key would come here; -1: a place of the new key
 	uint32_t index; // slot of that key in the parent's bucket
 };
 
 // A search for room: its steps, and the buckets it has met. Made once, emptied by counting up.
-struct BucketTable::Search {
+template <size_t key_words> struct BucketTable<key_words>::Search {
 	std::vector<Step> steps;
 
 	void begin()
@@ -55,23 +54,26 @@ struct BucketTable::Search {
 	uint64_t number_ = 0;
 };
 
-uint32_t BucketTable::other_place(uint64_t key, uint32_t bucket) const
+template <size_t key_words>
+uint32_t BucketTable<key_words>::other_place(const Key &key, uint32_t bucket) const
 {
 	Places at = places(key);
 	return bucket == at.first ? at.second : at.first;
 }
 
 // Promises a free slot to a new key.
-void BucketTable::take(uint64_t key, Slot slot, uint32_t first)
+template <size_t key_words>
+void BucketTable<key_words>::take(const Key &key, Slot slot, uint32_t first)
 {
-	store_word(value_word(slot), key);
+	write_further_words(slot, key);
+	store_word(value_word(slot), key.words[0]);
 	marks_[slot.bucket] |= static_cast<uint8_t>(0x10 << slot.index);
 	reserved_++;
 	if (slot.bucket != first)
 		overflow_[first / 64] |= 1ull << (first % 64);
 }
 
-BucketTable::Room BucketTable::reserve(uint64_t key, Places at)
+template <size_t key_words> auto BucketTable<key_words>::reserve(const Key &key, Places at) -> Room
 {
 	Sight first = look(at.first, key);
 	if (first.live | first.promised)
@@ -103,7 +105,8 @@ BucketTable::Room BucketTable::reserve(uint64_t key, Places at)
  * last of them into a free slot, and moves them from that end. The slot of a key that packets see
  * rests when it has moved: the chain goes on after a grace period.
  */
-BucketTable::Room BucketTable::make_room(uint64_t key, Places at)
+template <size_t key_words>
+auto BucketTable<key_words>::make_room(const Key &key, Places at) -> Room
 {
 	if (!search_)
 		search_ = std::make_shared<Search>();
@@ -115,7 +118,7 @@ BucketTable::Room BucketTable::make_room(uint64_t key, Places at)
 	}
 	for (size_t head = 0; head < steps.size(); head++) {
 		uint32_t bucket = steps[head].bucket;
-		if (uint32_t free = look(bucket, 0).free) {
+		if (uint32_t free = look(bucket, {}).free) {
 			Slot to{bucket, lowest(free)};
 			for (int32_t i = static_cast<int32_t>(head); steps[i].parent >= 0;
 			     i = steps[i].parent) {
@@ -128,14 +131,13 @@ BucketTable::Room BucketTable::make_room(uint64_t key, Places at)
 			return Room::placed;
 		}
 		for (Slot slot{bucket, 0}; slot.index < bucket_slots; slot.index++) {
-			uint64_t tenant = *key_word(slot);
-			if (tenant && !config_.moves)
+			bool seen = *first_word(slot);
+			if (seen ? !config_.moves : !is_reserved(slot))
 				continue;
-			if (!tenant && is_reserved(slot))
-				tenant = *value_word(slot);
-			if (!tenant || steps.size() >= search_limit)
+			if (steps.size() >= search_limit)
 				continue;
-			uint32_t other = other_place(tenant, bucket);
+			uint32_t other =
+				other_place(seen ? entry(slot).key : promised_key(slot), bucket);
 			if (!search_->visit(other))
 				continue;
 			__builtin_prefetch(&config_.buckets[other], 1);
@@ -154,28 +156,29 @@ BucketTable::Room BucketTable::make_room(uint64_t key, Places at)
  * new count is visible, and the first that it was not: each is a release store, so no processor
  * shows a later one before an earlier one.
  */
-bool BucketTable::move(Slot from, Slot to)
+template <size_t key_words> bool BucketTable<key_words>::move(Slot from, Slot to)
 {
-	uint64_t key = *key_word(from);
-	if (!key) { // promised only: nobody sees it
-		key = *value_word(from);
+	if (!*first_word(from)) { // promised only: nobody sees it
+		Key key = promised_key(from);
 		marks_[from.bucket] &= static_cast<uint8_t>(~(0x10 << from.index));
 		reserved_--;
 		take(key, to, places(key).first);
 		return true;
 	}
+	const Key &key = entry(from).key;
 	uint32_t first = places(key).first;
 	if (to.bucket != first)
 		overflow_[first / 64] |= 1ull << (first % 64);
+	write_further_words(to, key);
 	store_word(value_word(to), *value_word(from));
-	store_word(key_word(to), key);
+	store_word(first_word(to), key.words[0]);
 	store_word(config_.moves, *config_.moves + 1);
-	store_word(key_word(from), 0);
+	store_word(first_word(from), 0);
 	rest(from);
 	return false;
 }
 
-void BucketTable::release_reservations()
+template <size_t key_words> void BucketTable<key_words>::release_reservations()
 {
 	if (reserved_ > 0) {
 		for (uint8_t &marks : marks_)
@@ -184,11 +187,12 @@ void BucketTable::release_reservations()
 	reserved_ = 0;
 }
 
-void BucketTable::reserve_all(const Pair *puts, size_t count)
+template <size_t key_words>
+void BucketTable<key_words>::reserve_all(const Entry *puts, size_t count)
 {
-	std::vector<uint64_t> waiting;
+	std::vector<Key> waiting;
 	int hopeless = 0;
-	auto attempt = [&](uint64_t key, Places at) {
+	auto attempt = [&](const Key &key, Places at) {
 		Room room = hopeless < hopeless_limit ? reserve(key, at) : Room::later;
 		if (room == Room::none) {
 			if (resting_ == 0)
@@ -198,24 +202,25 @@ void BucketTable::reserve_all(const Pair *puts, size_t count)
 		if (room == Room::none || room == Room::later)
 			waiting.push_back(key);
 	};
-	each_place(puts, count, [&](const Pair &put, Places at) { attempt(put.key, at); });
+	each_place(puts, count, [&](const Entry &put, Places at) { attempt(put.key, at); });
 	for (int round = 0; !waiting.empty(); round++) {
 		if (round == rounds_limit)
 			refuse(puts, count);
 		collect();
 		hopeless = 0;
-		std::vector<uint64_t> again;
+		std::vector<Key> again;
 		again.swap(waiting);
-		for (uint64_t key : again)
+		for (const Key &key : again)
 			attempt(key, places(key));
 	}
 }
 
 // The new keys among puts, each once.
-uint64_t BucketTable::count_new(const Pair *puts, size_t count) const
+template <size_t key_words>
+uint64_t BucketTable<key_words>::count_new(const Entry *puts, size_t count) const
 {
-	std::vector<uint64_t> keys;
-	each_place(puts, count, [&](const Pair &put, Places at) {
+	std::vector<Key> keys;
+	each_place(puts, count, [&](const Entry &put, Places at) {
 		Slot slot;
 		if (!find_live(put.key, at, slot))
 			keys.push_back(put.key);
@@ -224,7 +229,8 @@ uint64_t BucketTable::count_new(const Pair *puts, size_t count) const
 	return static_cast<uint64_t>(std::unique(keys.begin(), keys.end()) - keys.begin());
 }
 
-void BucketTable::refuse(const Pair *puts, size_t count) const
+template <size_t key_words>
+void BucketTable<key_words>::refuse(const Entry *puts, size_t count) const
 {
 	uint64_t wanted = count_new(puts, count);
 	std::string reason = std::to_string(size_) + " of " + std::to_string(capacity()) +
@@ -237,5 +243,15 @@ void BucketTable::refuse(const Pair *puts, size_t count) const
 		      .subject = "table " + config_.name,
 		      .reason = reason};
 }
+
+// What bucket_table.cc calls. Both files instantiate members, not twice the class.
+#define INSTANTIATE(key_words)                                                                     \
+	template void BucketTable<key_words>::reserve_all(const Entry *, size_t);                  \
+	template void BucketTable<key_words>::release_reservations();                              \
+	template uint64_t BucketTable<key_words>::count_new(const Entry *, size_t) const;          \
+	template void BucketTable<key_words>::refuse(const Entry *, size_t) const;
+INSTANTIATE(1)
+INSTANTIATE(3)
+#undef INSTANTIATE
 
 } // namespace unum

@@ -239,4 +239,25 @@ Napi::Value xdp_attached(const Napi::CallbackInfo &info)
 	return result;
 }
 
+Napi::Value xdp_link_id(const Napi::CallbackInfo &info)
+{
+	uint32_t ifindex = u32_argument(info[0], "ifindex", 1, INT32_MAX);
+	uint32_t program = u32_argument(info[1], "programId", 1);
+	__u32 id = 0;
+	while (bpf_link_get_next_id(id, &id) == 0) {
+		Fd fd(bpf_link_get_fd_by_id(id));
+		bpf_link_info what = {};
+		__u32 size = sizeof(what);
+		// A link may be gone by now. Indexes of interfaces recur in other namespaces, those of
+		// programs do not.
+		if (fd.valid() && bpf_obj_get_info_by_fd(fd.get(), &what, &size) == 0 &&
+		    what.type == BPF_LINK_TYPE_XDP && what.xdp.ifindex == ifindex &&
+		    what.prog_id == program)
+			return Napi::Number::New(info.Env(), id);
+	}
+	if (errno != ENOENT)
+		throw refused("list", "links", errno, "CAP_SYS_ADMIN");
+	return info.Env().Undefined();
+}
+
 } // namespace unum

@@ -44,4 +44,8 @@ class Link : public Handle<Link>
 // xdpAttached(ifindex): what runs at an interface's XDP hook.
 Napi::Value xdp_attached(const Napi::CallbackInfo &info);
 
+// xdpLinkId(ifindex, programId): the link that holds a program at an interface's XDP hook, whoever made
+// it; undefined where there is none, as for programs that `ip link` attached.
+Napi::Value xdp_link_id(const Napi::CallbackInfo &info);
+
 } // namespace unum

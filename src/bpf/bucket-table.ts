@@ -4,14 +4,36 @@ import type { BpfMap } from "./map.ts";
 import type { NativeBucketTable } from "./native.ts";
 import { addon, native } from "./native.ts";
 
-/** Bytes of a key, and of a value: one word each. */
+/** Bytes of a word: keys are made of them, and a value is one. */
 export const WORD_BYTES = 8;
-/** Bytes of a slot: key word, value word. */
-export const SLOT_BYTES = 16;
+
+/** What a 64-byte bucket is divided into: slots of so many key words and a value word. */
+export interface BucketShape {
+  readonly keyWords: KeyWords;
+  readonly keyBytes: number;
+  /** Key and value. */
+  readonly slotBytes: number;
+  /** Of one bucket. */
+  readonly slots: number;
+}
+export type KeyWords = 1 | 3;
+
+const shape = (keyWords: KeyWords): BucketShape => {
+  const keyBytes = keyWords * WORD_BYTES;
+  const slotBytes = keyBytes + WORD_BYTES;
+  return { keyWords, keyBytes, slotBytes, slots: 64 / slotBytes };
+};
+/** Four slots of 16 bytes, or two of 32. */
+export const BUCKET_SHAPES: Readonly<Record<KeyWords, BucketShape>> = { 1: shape(1), 3: shape(3) };
+
+/** Bytes of a slot with a key of one word. */
+export const SLOT_BYTES = BUCKET_SHAPES[1].slotBytes;
 
 export interface BucketTableOptions {
   /** Of the hash; as the programs that read the table have it. */
   readonly seed: bigint;
+  /** Words of a key: 1 for table_find(), 3 for table_find3(). 1 unless said. */
+  readonly keyWords?: KeyWords;
   /**
    * Where moves of keys are counted for packets: 8 bytes of element 0 of an array with BPF_F_MMAPABLE. Without it no key that
    * packets see is ever moved, and the table fills less well.
@@ -20,9 +42,9 @@ export interface BucketTableOptions {
 }
 
 export interface Changes {
-  /** Slots to insert or replace, 16 bytes each, in order. No key word may be zero. */
+  /** Slots to insert or replace, in order, each `slotBytes` of the shape: key, value. No key's first word may be zero. */
   readonly puts: Uint8Array;
-  /** Keys to remove after all puts, 8 bytes each. One that is not there is passed over. */
+  /** Keys to remove after all puts, each `keyBytes` of the shape. One that is not there is passed over. */
   readonly deletes: Uint8Array;
 }
 
@@ -38,27 +60,33 @@ export interface Changed {
  */
 export class BucketTable {
   readonly #native: NativeBucketTable;
-  /** Slots. A table can be filled to more than nine tenths; above that a change may be refused for want of a place. */
+  readonly shape: BucketShape;
+  /**
+   * Slots. A table of four-slot buckets can be filled to more than nine tenths, one of two-slot buckets to more than eight
+   * tenths; above that a change may be refused for want of a place.
+   */
   readonly capacity: number;
   readonly buckets: number;
   /** Copies of keys that a writer who was killed had left, and that opening the table took away. */
   readonly repaired: number;
 
-  private constructor(handle: NativeBucketTable) {
+  private constructor(handle: NativeBucketTable, shape: BucketShape) {
     this.#native = handle;
+    this.shape = shape;
     const { capacity, repaired } = handle.stats();
     this.capacity = capacity;
-    this.buckets = capacity / 4;
+    this.buckets = capacity / shape.slots;
     this.repaired = repaired;
   }
 
   /**
    * Reads the whole table once, and mends it.
    * @throws BpfError ARGUMENT_INVALID unless it is an array of 64 bytes made with BPF_F_MMAPABLE; STATE_CORRUPT when it was
-   * filled with another seed
+   * filled with another seed or another length of keys; then it is left as it is
    */
-  static open(map: BpfMap, { seed, moves }: BucketTableOptions): BucketTable {
-    return new BucketTable(addon().BucketTable.open(map[native], seed, moves?.map[native], moves?.offset ?? 0));
+  static open(map: BpfMap, { seed, keyWords = 1, moves }: BucketTableOptions): BucketTable {
+    const handle = addon().BucketTable.open(map[native], seed, keyWords, moves?.map[native], moves?.offset ?? 0);
+    return new BucketTable(handle, BUCKET_SHAPES[keyWords]);
   }
 
   /** Slots in use. */
@@ -76,7 +104,7 @@ export class BucketTable {
     return this.#native.get(key);
   }
 
-  /** All slots in use, 16 bytes each, in no order. */
+  /** All slots in use, each `slotBytes` of the shape, in no order. */
   entries(): Uint8Array {
     return this.#native.entries();
   }

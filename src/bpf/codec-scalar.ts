@@ -183,6 +183,7 @@ export function bitfield(
   const max = 2n ** BigInt(signed ? bits - 1 : bits) - 1n;
   const min = signed ? -max - 1n : 0n;
   const wide = bits > 32;
+  if (littleEndian && !signed && (bitOffset & 7) + bits <= 32) return narrowBitfield(label, bitOffset, bits);
   const place = (bit: number): { readonly byte: number; readonly mask: number } => {
     const position = bitOffset + (littleEndian ? bit : bits - 1 - bit);
     return { byte: position >> 3, mask: 1 << (littleEndian ? position & 7 : 7 - (position & 7)) };
@@ -210,6 +211,29 @@ export function bitfield(
       }
       if (signed) value = BigInt.asIntN(bits, value);
       return wide ? value : Number(value);
+    },
+  };
+}
+
+/** The common case of `bitfield`: what a few bytes hold, without a bigint for each bit. */
+function narrowBitfield(label: string, bitOffset: number, bits: number): Accessor {
+  const max = 2 ** bits - 1;
+  const [first, shift] = [bitOffset >> 3, bitOffset & 7];
+  const bytesUsed = Math.ceil((shift + bits) / 8);
+  return {
+    size: Math.ceil(bits / 8),
+    kind: "integer",
+    write: (value, bytes, at) => {
+      if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > max)
+        throw valueError(label, value, `an integer 0 to ${max}`);
+      // Shifts of numbers have 32 bits, and that is what there are at most.
+      const placed = value << shift;
+      for (let i = 0; i < bytesUsed; i++) (bytes[at + first + i] as number) |= (placed >>> (8 * i)) & 255;
+    },
+    read: (bytes, at) => {
+      let value = 0;
+      for (let i = 0; i < bytesUsed; i++) value |= (bytes[at + first + i] as number) << (8 * i);
+      return bits === 32 ? value >>> 0 : (value >>> shift) & max;
     },
   };
 }

@@ -80,6 +80,15 @@ export function xdpAttached(ifindex: number): XdpAttached {
 }
 
 /**
+ * The link that holds a program at an interface's XDP hook, whoever made it; undefined: it was attached without one, as
+ * `ip link` does it.
+ * @throws BpfError PERMISSION without CAP_SYS_ADMIN
+ */
+export function xdpLinkId(ifindex: number, programId: number): number | undefined {
+  return addon().xdpLinkId(ifindex, programId);
+}
+
+/**
  * Whether an interface sends what XDP redirects to it; where not, the kernel drops each such frame. A veth does, as it is
  * set up now, or does not. Undefined: the kernel does not tell (before Linux 6.3).
  * @throws BpfError INTERFACE_MISSING, NETLINK

@@ -104,9 +104,17 @@ export interface Addon {
   };
   readonly MappedArray: { map(map: NativeMap): NativeMappedArray };
   readonly BucketTable: {
-    open(map: NativeMap, seed: bigint, moves: NativeMap | undefined, offset: number): NativeBucketTable;
+    open(
+      map: NativeMap,
+      seed: bigint,
+      keyWords: number,
+      moves: NativeMap | undefined,
+      offset: number,
+    ): NativeBucketTable;
   };
   readonly DirectoryLock: { lock(path: string, waitMs: number): { close(): void } };
+  interfaceFeatures(ifindex: number): Record<string, boolean>;
+  xdpLinkId(ifindex: number, programId: number): number | undefined;
   xdpAttached(ifindex: number): { mode: string; programId: number; programName?: string };
   xdpTakesRedirects(ifindex: number): boolean | undefined;
   gracePeriod(method: string): void;

@@ -88,3 +88,8 @@ export function probeNeighbour(ifindex: number, address: string): void {
 export function sendFrame(ifindex: number, bytes: Uint8Array): void {
   addon().sendFrame(ifindex, bytes);
 }
+
+/** Offloads of an interface by their names in `ethtool -k`, such as `rx-lro`; empty where the driver tells nothing. */
+export function interfaceFeatures(ifindex: number): Readonly<Record<string, boolean>> {
+  return addon().interfaceFeatures(ifindex);
+}

@@ -9,10 +9,22 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
+import type { BucketShape } from "../../src/bpf/bucket-table.ts";
 import type { BpfObject } from "../../src/bpf/object.ts";
 import { ADDON, bytesToWords, indexKey, pinDirectory, Random } from "./native-support.ts";
 import type { Pair } from "./native-table-support.ts";
-import { change, loadTable, openTable, places, readMoves, whereKeysAre } from "./native-table-support.ts";
+import {
+  change,
+  keyWords,
+  loadTable,
+  numberedKey,
+  openTable,
+  otherKey,
+  places,
+  readMoves,
+  SHAPES,
+  whereKeysAre,
+} from "./native-table-support.ts";
 
 const LOOKUPS = Number(process.env.UNUM_TABLE_LOOKUPS ?? 2_000_000);
 const READERS = ["probe_table_h", "probe_slow"] as const;
@@ -32,9 +44,10 @@ function readResult(object: BpfObject, which: number): Result {
   return { lookups: sum(0), misses: sum(1), wrong: sum(2), again: sum(3) };
 }
 
-/** A value names its key in the high half, so that a reader can tell whose it is. */
-function ownValue(key: bigint, version: bigint): bigint {
-  return ((key & 0xffff_ffffn) << 32n) | (version & 0xffff_ffffn);
+/** A value names its key's last word in the high half, so that a reader can tell whose it is. */
+function ownValue(shape: BucketShape, key: bigint, version: bigint): bigint {
+  const last = keyWords(key, shape).at(-1) as bigint;
+  return ((last & 0xffff_ffffn) << 32n) | (version & 0xffff_ffffn);
 }
 
 /** CPUs of this process, such as [0, 1]. */
@@ -101,17 +114,17 @@ async function race(
   return results();
 }
 
-describe("a reader beside a writer", { timeout: 3_600_000 }, () => {
+describe.each(SHAPES)("a reader beside a writer, keys of $keyWords words", { timeout: 3_600_000 }, (shape) => {
   it("misses no key that stays, and sees no other key's value, whatever changes around it", async () => {
     const BUCKETS = 16;
     const STABLE_KEYS = 12;
-    const OTHER_KEYS = 40;
-    using object = loadTable({ buckets: BUCKETS, stableKeys: BigInt(STABLE_KEYS), dawdle: DAWDLE });
-    using table = openTable(object);
-    const stable = Array.from({ length: STABLE_KEYS }, (_, i) => BigInt(i + 1));
+    const OTHER_KEYS = shape.keyWords === 1 ? 40 : 13;
+    using object = loadTable({ shape, buckets: BUCKETS, stableKeys: BigInt(STABLE_KEYS), dawdle: DAWDLE });
+    using table = openTable(object, shape);
+    const stable = Array.from({ length: STABLE_KEYS }, (_, i) => numberedKey(shape, BigInt(i + 1)));
     change(
       table,
-      stable.map((key): Pair => [key, ownValue(key, 0n)]),
+      stable.map((key): Pair => [key, ownValue(shape, key, 0n)]),
     );
     const seed = BigInt(Date.now());
     const random = new Random(seed);
@@ -124,10 +137,9 @@ describe("a reader beside a writer", { timeout: 3_600_000 }, () => {
       change(table, [], deletes);
       for (const key of deletes) others.delete(key);
       const puts: Pair[] = [];
-      // High halves apart from those of the stable keys.
-      for (let n = others.size; n < OTHER_KEYS; n++) puts.push([random.word() | (1n << 63n), 0n]);
+      for (let n = others.size; n < OTHER_KEYS; n++) puts.push([otherKey(shape, random), 0n]);
       const kept = stable[random.below(STABLE_KEYS)] as bigint;
-      const named = [...puts, [kept, 0n] as const].map(([key]): Pair => [key, ownValue(key, random.word())]);
+      const named = [...puts, [kept, 0n] as const].map(([key]): Pair => [key, ownValue(shape, key, random.word())]);
       try {
         change(table, named);
         for (const [key] of puts) others.add(key);
@@ -144,6 +156,7 @@ describe("a reader beside a writer", { timeout: 3_600_000 }, () => {
    * Three buckets, and a key (K) that is made to move from its first to its second and back:
    *
    *   first: K f f f      second: g g g -      third: t t t t, all of which could only go to the first
+   *   first: K f          second: g -          third: t t, the same with two slots
    *
    * x belongs in the first or third, so K must go to the second. x is deleted; y belongs in the second or third, so K
    * must go back. The slot that K leaves is given to another key each time.
@@ -152,30 +165,25 @@ describe("a reader beside a writer", { timeout: 3_600_000 }, () => {
     const BUCKETS = 3;
     const ROUNDS = 60;
     const HITS = 2;
-    const K = 1n;
+    const K = numberedKey(shape, 1n);
     let seed = 1n;
-    while (places(K, BUCKETS, seed).join() !== "0,1") seed++;
+    while (places(shape, K, BUCKETS, seed).join() !== "0,1") seed++;
     const random = new Random(5n);
     const keyFor = (first: number, second: number): bigint => {
       for (;;) {
-        const key = random.word() | (1n << 63n);
-        if (places(key, BUCKETS, seed).join() === `${first},${second}`) return key;
+        const key = otherKey(shape, random);
+        if (places(shape, key, BUCKETS, seed).join() === `${first},${second}`) return key;
       }
     };
     const put = (keys: readonly bigint[]) =>
       change(
         table,
-        keys.map((key): Pair => [key, ownValue(key, 0n)]),
+        keys.map((key): Pair => [key, ownValue(shape, key, 0n)]),
       );
-    using object = loadTable({ buckets: BUCKETS, stableKeys: 1n, dawdle: DAWDLE, seed });
-    using table = openTable(object, seed);
-    const three = [1, 2, 3];
-    put([
-      K,
-      ...three.map(() => keyFor(0, 2)),
-      ...three.map(() => keyFor(1, 2)),
-      ...[0, ...three].map(() => keyFor(2, 0)),
-    ]);
+    using object = loadTable({ shape, buckets: BUCKETS, stableKeys: 1n, dawdle: DAWDLE, seed });
+    using table = openTable(object, shape, seed);
+    const keysFor = (count: number, ...at: [number, number]) => Array.from({ length: count }, () => keyFor(...at));
+    put([K, ...keysFor(shape.slots - 1, 0, 2), ...keysFor(shape.slots - 1, 1, 2), ...keysFor(shape.slots, 2, 0)]);
     let rounds = 0;
     const write = async () => {
       for (const [place, expected] of [
@@ -187,7 +195,7 @@ describe("a reader beside a writer", { timeout: 3_600_000 }, () => {
         await sleep(1 + random.below(3));
         const other = keyFor(place, 2);
         put([other]);
-        expect(whereKeysAre(object, BUCKETS).get(K)).toEqual([expected]);
+        expect(whereKeysAre(object, shape, BUCKETS).get(K)).toEqual([expected]);
         change(table, [], [other]);
       }
       rounds++;

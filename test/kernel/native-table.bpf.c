@@ -2,7 +2,8 @@
 /*
  * Readers of a bucket table, for native-table.test.ts: one that answers for a key in a frame, and two
  * that look keys up in a loop and count what must never happen. One of those is bpf/table.h as it
- * is; the other keeps to the same rules, but dawdles where a writer could hurt it most.
+ * is; the other keeps to the same rules, but dawdles where a writer could hurt it most. All for keys
+ * of one word or of three, as key_words says.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,8 +11,9 @@
 #include <bpf/bpf_helpers.h>
 #include "bpf/table.h"
 
+const volatile __u32 key_words = 1;
 const volatile __u32 buckets = 1;
-const volatile __u64 stable_keys = 1; /* keys 1 to this are always in the table */
+const volatile __u64 stable_keys = 1; /* keys number 1 to this are always in the table */
 const volatile __u32 dawdle = 40;     /* turns of an idle loop */
 
 struct {
@@ -19,7 +21,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct bucket);
+	__type(value, __u64[BUCKET_BYTES / 8]);
 } table SEC(".maps");
 
 struct moves {
@@ -54,10 +56,10 @@ enum {
 	RESULT_SLOW
 };
 
-/* A frame's key and answer follow its Ethernet header. */
+/* A frame's key and answer follow its Ethernet header. Of the key, key_words words count. */
 struct question {
 	__u8 ethernet[14];
-	__u8 key[8];
+	__u8 key[24];
 	__u8 value[8];
 	__u8 found;
 } __attribute__((packed));
@@ -69,17 +71,24 @@ static __always_inline const struct moves *get_moves(void)
 	return bpf_map_lookup_elem(&moves, &zero);
 }
 
+static __always_inline bool find(const struct moves *counts, const struct key3 *key, __u64 *value)
+{
+	return key_words == 3 ? table_find3(&table, buckets, &counts->table, key, value)
+			      : table_find(&table, buckets, &counts->table, key->words[0], value);
+}
+
 SEC("xdp")
 int answer(struct xdp_md *xdp)
 {
 	struct question *question = (void *)(long)xdp->data;
 	const struct moves *counts = get_moves();
-	__u64 key, value = 0;
+	struct key3 key;
+	__u64 value = 0;
 
 	if ((void *)(question + 1) > (void *)(long)xdp->data_end || !counts)
 		return XDP_ABORTED;
 	__builtin_memcpy(&key, question->key, sizeof(key));
-	question->found = table_find(&table, buckets, &counts->table, key, &value);
+	question->found = find(counts, &key, &value);
 	__builtin_memcpy(question->value, &value, sizeof(value));
 	return XDP_PASS;
 }
@@ -91,28 +100,32 @@ static __always_inline void idle(void)
 		asm volatile("" ::: "memory");
 }
 
-static __always_inline bool slow_bucket_find(__u32 index, __u64 key, __u64 *value)
+static __always_inline bool slow_bucket_find(__u32 index, const struct key3 *key, __u64 *value)
 {
-	const struct bucket *bucket = bpf_map_lookup_elem(&table, &index);
+	const volatile __u64 *words = bpf_map_lookup_elem(&table, &index);
 
-	if (!bucket)
+	if (!words)
 		return false;
-	for (int i = 0; i < BUCKET_SLOTS; i++) {
-		const volatile struct slot *slot = &bucket->slots[i];
-
-		if (slot->key == key) {
+	for (int i = 0; i < BUCKET_BYTES / 8; i += key_words == 3 ? 4 : 2) {
+		if (words[i] != key->words[0])
+			continue;
+		idle();
+		if (key_words == 3) {
+			if (words[i + 1] != key->words[1] || words[i + 2] != key->words[2])
+				continue;
 			idle();
-			*value = slot->value;
-			return true;
 		}
+		*value = words[i + key_words];
+		return true;
 	}
 	return false;
 }
 
 /* 1: found, 2: found when looking again, 0: missed. */
-static __always_inline int slow_find(const struct moves *counts, __u64 key, __u64 *value)
+static __always_inline int slow_find(const struct moves *counts, const struct key3 *key,
+				     __u64 *value)
 {
-	__u64 hash = table_hash(key);
+	__u64 hash = table_hash(key->words, key_words == 3 ? 3 : 1);
 	__u32 first = ((hash & 0xffffffff) * buckets) >> 32;
 	__u32 second = ((hash >> 32) * buckets) >> 32;
 
@@ -140,21 +153,26 @@ struct walk {
 	bool slow;
 };
 
-/* A value's high half repeats its key's low half; the low half changes with every replacement. */
+/*
+ * A value's high half repeats the low half of its key's last word; the low half changes with every
+ * replacement. Keys of three words share the first one, so that the others tell them apart.
+ */
 static long step(__u32 index, struct walk *walk)
 {
-	__u64 key = (walk->at + index) % stable_keys + 1, value = 0;
+	__u64 number = (walk->at + index) % stable_keys + 1, value = 0;
+	struct key3 key = {.words = {number}};
 	const struct moves *counts = get_moves();
 	int found;
 
 	if (!counts)
 		return 1;
-	found = walk->slow ? slow_find(counts, key, &value)
-			   : table_find(&table, buckets, &counts->table, key, &value);
+	if (key_words == 3)
+		key = (struct key3){.words = {1, number & 1, number}};
+	found = walk->slow ? slow_find(counts, &key, &value) : find(counts, &key, &value);
 	walk->result.lookups++;
 	if (!found)
 		walk->result.misses++;
-	else if (value >> 32 != (key & 0xffffffff))
+	else if (value >> 32 != (number & 0xffffffff))
 		walk->result.wrong++;
 	if (found == 2)
 		walk->result.again++;
