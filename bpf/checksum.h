@@ -7,6 +7,7 @@
 #include <linux/ip.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include "maps.h"
 
 /* Of up to 2^16 words of 16 or 32 bits. */
 static __always_inline __u16 checksum_fold(__u64 sum)
@@ -55,6 +56,72 @@ static __always_inline __u16 checksum_lower(__u16 check, __u16 amount)
 static __always_inline __u16 checksum_replace(__u16 check, __u16 old, __u16 new)
 {
 	return ~checksum_fold((__u64)(__u16)~check + (__u16)~old + new);
+}
+
+/* Over the pseudo header of RFC 8200 section 8.1. */
+static __always_inline __u64 checksum_pseudo6(const void *source, const void *destination,
+					      __u8 next, __u32 length)
+{
+	const checksum_word *a = source, *b = destination;
+	__u64 sum = (__u64)bpf_htonl(length) + bpf_htonl(next);
+
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		sum += (__u64)a[i] + b[i];
+	return sum;
+}
+
+#define FRAME_SUM_FAILED 0x10000
+#define FRAME_SUM_STEPS (65536 / CHECKSUM_PIECE)
+
+/* A walk over bytes of a frame, piece by piece. */
+struct frame_walk {
+	struct xdp_md *ctx;
+	__u32 offset;
+	__u32 length; /* still to go */
+	__u32 sum;
+	__u32 failed;
+};
+
+static long frame_step(__u32 step __attribute__((unused)), void *context)
+{
+	struct frame_walk *walk = context;
+	__u64 bytes = walk->length < CHECKSUM_PIECE ? walk->length : CHECKSUM_PIECE;
+	__u64 last = bytes - 1;
+	__u32 zero = 0;
+	struct checksum_piece *piece = bpf_map_lookup_elem(&checksum_pieces, &zero);
+	__s64 sum;
+
+	if (!bytes || !piece)
+		return 1;
+	walk->failed = 1;
+	if (bytes < CHECKSUM_PIECE)
+		__builtin_memset(piece->bytes, 0, sizeof(piece->bytes));
+	/* Opaque, and not compared with 0: Linux 6.1 sees bounds in no other way. */
+	asm volatile("" : "+r"(last));
+	if (last >= CHECKSUM_PIECE ||
+	    bpf_xdp_load_bytes(walk->ctx, walk->offset, piece->bytes, last + 1))
+		return 1;
+	sum = bpf_csum_diff(NULL, 0, (void *)piece->bytes, CHECKSUM_PIECE, walk->sum);
+	if (sum < 0)
+		return 1;
+	walk->failed = 0;
+	walk->sum = sum;
+	walk->offset += bytes;
+	walk->length -= bytes;
+	return 0;
+}
+
+/*
+ * The folded sum over length bytes of a frame from offset on, in whichever of its buffers they lie.
+ * FRAME_SUM_FAILED where they are not there. For what is rare: the bytes are copied out.
+ */
+__noinline __u32 frame_sum(struct xdp_md *ctx, __u32 offset, __u32 length)
+{
+	struct frame_walk walk = {.ctx = ctx, .offset = offset, .length = length};
+
+	bpf_loop(FRAME_SUM_STEPS, frame_step, &walk, 0);
+	return walk.failed || walk.length ? FRAME_SUM_FAILED : checksum_fold(walk.sum);
 }
 
 #endif

@@ -14,8 +14,12 @@ struct cursor {
 /* A cursor dies with the next bpf_xdp_adjust_head or _tail: make a new one after it. */
 static __always_inline struct cursor cursor_at(struct xdp_md *ctx, __u32 offset)
 {
+	void *data = (void *)(long)ctx->data;
+
+	/* Opaque, or the compiler moves the 32 bits that ctx has of it, which the verifier forbids. */
+	asm volatile("" : "+r"(data));
 	return (struct cursor){
-		.at = (void *)(long)ctx->data + offset,
+		.at = data + offset,
 		.end = (void *)(long)ctx->data_end,
 	};
 }

@@ -8,7 +8,7 @@
 
 /* The MAC of the circuit's peer: configured, else learned. */
 static __always_inline bool peer_mac(const struct packet *packet, struct circuit circuit,
-				     const struct circuit_record *record, __u8 *mac)
+				     const struct circuit_record *record, bool inner6, __u8 *mac)
 {
 	struct circuit_peer peer;
 
@@ -16,9 +16,9 @@ static __always_inline bool peer_mac(const struct packet *packet, struct circuit
 		mac_copy(mac, record->peer_mac);
 		return true;
 	}
-	peer = circuit_peer_get(packet->to_circuit);
+	peer = circuit_peer_get(packet->to_circuit, inner6);
 	mac_copy(mac, peer.mac);
-	return peer.known;
+	return peer.heard;
 }
 
 /* The address that reaches every host of the circuit's subnet: not forwarded (RFC 2644). */
@@ -35,21 +35,29 @@ static __always_inline bool is_directed_broadcast(__be32 address,
 }
 
 static __always_inline outcome deliver(struct xdp_md *ctx, struct packet *packet,
-				       const struct circuit_record *record, const __u8 *mac)
+				       const struct circuit_record *record, const __u8 *mac,
+				       bool inner6)
 {
+	__u32 link = link_bytes(record);
 	struct cursor cursor;
-	void *frame;
+	void *ip;
 
+	if (features.mss_clamp && packet->protocol == IPPROTO_TCP)
+		mss_clamp(ctx, packet);
 	if (trim_frame(ctx, packet))
 		return OUTCOME_DROP(DROP_MALFORMED);
-	if (packet->ethernet && bpf_xdp_adjust_head(ctx, packet->ethernet))
-		return OUTCOME_DROP(DROP_MALFORMED);
+	if (packet->network != link && bpf_xdp_adjust_head(ctx, (int)packet->network - (int)link))
+		return OUTCOME_DROP(DROP_NO_HEADROOM);
 	cursor = cursor_at(ctx, 0);
-	frame = cursor_take(&cursor, ETHERNET_BYTES + IPV4_BYTES);
-	if (!frame)
+	if (!write_link(&cursor, record, mac, inner6 ? ETH_P_IPV6 : ETH_P_IP))
 		return OUTCOME_DROP(DROP_MALFORMED);
-	write_ethernet(frame, mac, record->mac);
-	rewrite_inner(frame + ETHERNET_BYTES, packet->tos, !packet->originated);
+	ip = cursor_take(&cursor, inner6 ? IPV6_BYTES : IPV4_BYTES);
+	if (!ip)
+		return OUTCOME_DROP(DROP_MALFORMED);
+	if (inner6)
+		rewrite_inner6(ip, packet->tos, !packet->originated);
+	else
+		rewrite_inner(ip, packet->tos, !packet->originated);
 	return verdict_send(packet, record->ifindex, record->transmit);
 }
 

@@ -1,45 +1,27 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * icmp.h - tell the sender of a packet that it could not be forwarded (RFC 792, 1122, 1191, 1812).
+ * icmp.h - tell the sender of a packet that it could not be forwarded (RFC 792, 1122, 1191, 1812 for
+ * IPv4; RFC 4443, 8201 for IPv6).
  *
  * The dropped packet becomes the answer in place: its start is what the answer quotes, so it is cut
- * to the 576 bytes that RFC 1812 section 4.3.2.3 allows and new headers go in front of it. It is
- * quoted as its sender sent it, since nothing was rewritten yet.
+ * to the 576 bytes that RFC 1812 section 4.3.2.3 allows, or the 1280 of RFC 4443 section 2.4, and new
+ * headers go in front of it. It is quoted as its sender sent it, since nothing was rewritten yet.
  *
- * Never an answer to an ICMP error, to a later fragment, to a group MAC or to an address that is no
- * single host's (RFC 1122 section 3.2.2; the last were dropped before). Limited per source.
+ * Never an answer to an ICMP error, to a later IPv4 fragment, to a group MAC or to an address that is
+ * no single host's (RFC 1122 section 3.2.2; the last were dropped before). Limited per source.
  */
 #ifndef UNUM_ICMP_H
 #define UNUM_ICMP_H
 
+#include "icmp_message.h"
 #include "inner.h"
 #include "outer.h"
 #include "verdict.h"
 
-/* RFC 792, and RFC 1191 for the MTU. linux/icmp.h needs a C library. */
-struct icmp_header {
-	__u8 type;
-	__u8 code;
-	__u16 checksum;
-	__be16 unused; /* identifier of echo */
-	__be16 mtu;    /* sequence number of echo */
-};
-
-enum icmp_type {
-	ICMP_ECHO_REPLY = 0,
-	ICMP_ECHO_REQUEST = 8,
-	ICMP_TIMESTAMP = 13,
-	ICMP_TIMESTAMP_REPLY = 14,
-};
-
-/* Type and code of the errors that a router of ours sends. */
-enum icmp_error_kind {
-	ICMP_FRAGMENTATION_NEEDED = 3 << 8 | 4,
-	ICMP_TTL_EXPIRED = 11 << 8 | 0,
-};
-
 #define ICMP_QUOTE_MAX (576 - IPV4_BYTES - ICMP_BYTES)
+#define ICMP6_QUOTE_MAX (1280 - IPV6_BYTES - ICMP_BYTES)
 #define REPLY_TTL 64
+#define TOS_INTERNETWORK_CONTROL 0xc0 /* RFC 1812 section 4.3.2.5 */
 
 /* Per CPU and hashed source: so many at once, and then one an interval. */
 #define REPLY_BURST 16
@@ -72,53 +54,34 @@ static __always_inline bool reply_allowed(__u64 hash)
 }
 
 /* Error messages get no error messages. */
-static __always_inline bool is_icmp_query(__u8 type)
+static __always_inline bool is_icmp_query(__u8 type, bool inner6)
 {
+	if (inner6)
+		return type >= ICMP6_QUERY_FIRST && type != ICMP6_REDIRECT;
 	return type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY || type == ICMP_TIMESTAMP ||
 	       type == ICMP_TIMESTAMP_REPLY;
 }
 
-static __always_inline bool may_be_told(struct xdp_md *ctx, const struct packet *packet)
+static __always_inline bool may_be_told(struct xdp_md *ctx, const struct packet *packet,
+					bool inner6)
 {
-	if (!packet->router_address || mac_is_group(packet->sender_mac))
+	if (mac_is_group(packet->sender_mac))
 		return false;
-	if (packet->fragment & bpf_htons(IPV4_OFFSET_MASK))
+	if (!inner6 && packet->fragment & bpf_htons(IPV4_OFFSET_MASK))
 		return false;
-	if (packet->protocol == IPPROTO_ICMP) {
-		struct cursor cursor = cursor_at(ctx, inner_ethernet(packet) + ETHERNET_BYTES +
-							      (packet->header_bytes & 0x3f));
+	if (packet->protocol == (inner6 ? NEXT_ICMP6 : IPPROTO_ICMP) &&
+	    !(packet->fragment & bpf_htons(IPV4_OFFSET_MASK))) {
+		struct cursor cursor =
+			cursor_at(ctx, inner_network(packet) + (packet->header_bytes & 0x3fff));
 		__u8 *type = cursor_take(&cursor, sizeof(*type));
 
-		if (packet->length <= packet->header_bytes || !type || !is_icmp_query(*type))
+		if (packet->length <= packet->header_bytes || !type ||
+		    !is_icmp_query(*type, inner6))
 			return false;
 	}
-	return reply_allowed(flow_hash(packet->source, packet->tenant, 0, 0));
-}
-
-/* The sum over a frame from offset to its end, which trimming has put close. */
-static __always_inline __u64 sum_to_end(struct xdp_md *ctx, __u32 offset)
-{
-	struct cursor cursor = cursor_at(ctx, offset);
-	__u64 sum = 0;
-	__u8 *byte;
-
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < (ICMP_BYTES + ICMP_QUOTE_MAX) / 4; i++) {
-		__u16 *words = cursor_take(&cursor, 4);
-
-		if (!words)
-			break;
-		sum += words[0];
-		sum += words[1];
-	}
-	/* Up to three bytes are left: the last odd one counts as the first half of a word. */
-	for (int i = 0; i < 3; i++) {
-		byte = cursor_take(&cursor, 1);
-		if (!byte)
-			break;
-		sum += i & 1 ? bpf_htons(*byte) : bpf_htons((__u16)*byte << 8);
-	}
-	return sum;
+	return reply_allowed(
+		inner6 ? flow_hash6(&packet->source, &packet->source, 0, packet->tenant)
+		       : flow_hash(packet->source.v4, packet->tenant, 0, 0));
 }
 
 /* Whom an answer is for. Read only when one is made: until then the frame itself says it. */
@@ -135,54 +98,133 @@ static __always_inline bool read_sender(struct xdp_md *ctx, struct packet *packe
 }
 
 /*
- * Turns the packet into an ICMP error about it, as a frame [Ethernet][IPv4][ICMP][quote] to its
+ * The address of ours that speaks to the sender of packet: that of the circuit it came in on, else of
+ * the one it was for, else the tenant's own. False: there is none.
+ */
+static __always_inline bool router_address(const struct packet *packet, bool inner6,
+					   union ip_address *address)
+{
+	__u32 index = packet->circuit ? packet->circuit : packet->to_circuit;
+	const struct circuit_record *circuit = circuit_record_get(circuit_get(index).record);
+	const struct tenant_record *tenant;
+
+	if (circuit && inner6 && !address6_is_zero(circuit->address6)) {
+		address6_copy(address, circuit->address6);
+		return true;
+	}
+	if (circuit && !inner6 && circuit->address) {
+		address->v4 = circuit->address;
+		return true;
+	}
+	tenant = tenant_record_get(tenant_get(packet->tenant).record);
+	if (!tenant)
+		return false;
+	if (inner6) {
+		address6_copy(address, tenant->address6);
+		return !address6_is_zero(address);
+	}
+	address->v4 = tenant->address;
+	return address->v4;
+}
+
+/* The Ethernet header of an answer to the sender: with the tags of its circuit, or for a tunnel. */
+static __always_inline bool write_answer_link(struct cursor *cursor, const struct packet *packet,
+					      const struct circuit_record *record, __u16 protocol)
+{
+	struct ethhdr *ethernet;
+
+	if (record)
+		return write_link(cursor, record, packet->sender_mac, protocol);
+	ethernet = cursor_take(cursor, sizeof(*ethernet));
+	if (!ethernet)
+		return false;
+	write_ethernet(ethernet, packet->sender_mac, packet->port_mac, protocol);
+	return true;
+}
+
+/* packet becomes one of ours about itself, with that many bytes. */
+static __always_inline void packet_turn(struct packet *packet, const union ip_address *source,
+					bool inner6, __u32 link, __u32 length)
+{
+	packet->network = link;
+	packet->length = length;
+	packet->frame_bytes = link + length;
+	packet->destination = packet->source;
+	packet->source = *source;
+	packet->protocol = inner6 ? NEXT_ICMP6 : IPPROTO_ICMP;
+	packet->tos = TOS_INTERNETWORK_CONTROL;
+	packet->fragment = 0;
+	packet->header_bytes = ip_bytes(inner6 ? FAMILY_IPV6 : FAMILY_IPV4);
+	packet->hash = packet_hash(packet, inner6, 0);
+	packet->originated = true;
+}
+
+/*
+ * Turns the packet into an ICMP error about it, as a frame [Ethernet, tags][IP][ICMP][quote] to its
  * sender, and makes packet describe that. False: it may not be told, or there is no room; nothing
  * that matters to a dropped packet has changed.
  */
 static __always_inline bool icmp_error(struct xdp_md *ctx, struct packet *packet,
-				       __u16 type_and_code, __u16 mtu)
+				       __u16 type_and_code, __u16 mtu, bool inner6)
 {
-	__u32 quote, wanted;
+	const __u32 ip_header = inner6 ? IPV6_BYTES : IPV4_BYTES;
+	const __u32 quote_max = inner6 ? ICMP6_QUOTE_MAX : ICMP_QUOTE_MAX;
+	const struct circuit_record *record = NULL;
+	__u32 quote, wanted, link = ETHERNET_BYTES, sum;
+	union ip_address address = {};
 	struct cursor cursor;
 	struct icmp_header *icmp;
-	void *frame;
+	void *ip;
 
-	if (!read_sender(ctx, packet) || !may_be_told(ctx, packet))
+	if (!router_address(packet, inner6, &address) || !read_sender(ctx, packet) ||
+	    !may_be_told(ctx, packet, inner6))
 		return false;
+	if (!packet->from) {
+		record = circuit_record_get(circuit_get(packet->circuit).record);
+		if (!record)
+			return false;
+		link = link_bytes(record);
+	}
 	quote = packet->length;
-	if (quote > ICMP_QUOTE_MAX)
-		quote = ICMP_QUOTE_MAX;
-	wanted = packet->ethernet + ETHERNET_BYTES + quote;
+	if (quote > quote_max)
+		quote = quote_max;
+	wanted = packet->network + quote;
 	if (packet->frame_bytes > wanted &&
 	    bpf_xdp_adjust_tail(ctx, (int)(wanted - packet->frame_bytes)))
 		return false;
-	if (bpf_xdp_adjust_head(ctx, (int)packet->ethernet - IPV4_BYTES - ICMP_BYTES))
+	if (bpf_xdp_adjust_head(ctx, (int)packet->network - (int)(link + ip_header + ICMP_BYTES)))
 		return false;
 
+	packet_turn(packet, &address, inner6, link, ip_header + ICMP_BYTES + quote);
 	cursor = cursor_at(ctx, 0);
-	frame = cursor_take(&cursor, ETHERNET_BYTES + IPV4_BYTES + ICMP_BYTES);
-	if (!frame)
+	if (!write_answer_link(&cursor, packet, record, inner6 ? ETH_P_IPV6 : ETH_P_IP))
 		return false;
-	packet->ethernet = 0;
-	packet->length = IPV4_BYTES + ICMP_BYTES + quote;
-	packet->frame_bytes = ETHERNET_BYTES + packet->length;
-	packet->destination = packet->source;
-	packet->source = packet->router_address;
-	packet->protocol = IPPROTO_ICMP;
-	packet->tos = 0xc0; /* internetwork control: RFC 1812 section 4.3.2.5 */
-	packet->hash = flow_hash(packet->source, packet->destination, IPPROTO_ICMP, 0);
-	packet->originated = true;
-
-	write_ethernet(frame, packet->sender_mac, packet->port_mac);
-	write_ipv4(frame + ETHERNET_BYTES, packet->source, packet->destination, IPPROTO_ICMP,
-		   packet->length, packet->tos, REPLY_TTL, false, bpf_get_prandom_u32());
-	icmp = frame + ETHERNET_BYTES + IPV4_BYTES;
+	ip = cursor_take(&cursor, ip_header);
+	icmp = cursor_take(&cursor, sizeof(*icmp));
+	if (!ip || !icmp)
+		return false;
+	if (inner6)
+		write_ipv6(ip, &packet->source, &packet->destination, NEXT_ICMP6,
+			   ICMP_BYTES + quote, packet->tos, REPLY_TTL, 0);
+	else
+		write_ipv4(ip, packet->source.v4, packet->destination.v4, IPPROTO_ICMP,
+			   packet->length, packet->tos, REPLY_TTL, false, bpf_get_prandom_u32());
 	*icmp = (struct icmp_header){
 		.type = type_and_code >> 8,
 		.code = type_and_code & 0xff,
 		.mtu = bpf_htons(mtu),
 	};
-	icmp->checksum = ~checksum_fold(sum_to_end(ctx, ETHERNET_BYTES + IPV4_BYTES));
+	sum = frame_sum(ctx, link + ip_header, ICMP_BYTES + quote);
+	if (sum == FRAME_SUM_FAILED)
+		return false;
+	if (inner6)
+		sum = checksum_fold(sum + checksum_pseudo6(&packet->source, &packet->destination,
+							   NEXT_ICMP6, ICMP_BYTES + quote));
+	cursor = cursor_at(ctx, (link & NETWORK_MASK) + ip_header);
+	icmp = cursor_take(&cursor, sizeof(*icmp));
+	if (!icmp)
+		return false;
+	icmp->checksum = ~sum;
 	return true;
 }
 

@@ -28,6 +28,8 @@ DEFINE_WORD(tenant)
 DEFINE_WORD(endpoint)
 DEFINE_WORD(circuit)
 DEFINE_WORD(circuit_peer)
+DEFINE_WORD(path_mtu)
+DEFINE_WORD(rate_limit)
 
 static __always_inline struct profile profile_get(__u32 index)
 {
@@ -49,9 +51,10 @@ static __always_inline struct circuit circuit_get(__u32 index)
 	return circuit_at(&circuits, index);
 }
 
-static __always_inline struct circuit_peer circuit_peer_get(__u32 index)
+static __always_inline struct circuit_peer circuit_peer_get(__u32 index, bool inner6)
 {
-	return circuit_peer_at(&circuit_peers, index);
+	return inner6 ? circuit_peer_at(&circuit_peers6, index)
+		      : circuit_peer_at(&circuit_peers, index);
 }
 
 /* Records are immutable while a word names them, and for a grace period after. */
@@ -63,6 +66,11 @@ static __always_inline const struct tunnel *tunnel_get(__u32 slot)
 static __always_inline const struct circuit_record *circuit_record_get(__u32 slot)
 {
 	return slot ? bpf_map_lookup_elem(&circuit_records, &slot) : NULL;
+}
+
+static __always_inline const struct tenant_record *tenant_record_get(__u32 slot)
+{
+	return slot ? bpf_map_lookup_elem(&tenant_records, &slot) : NULL;
 }
 
 static __always_inline const struct table_moves *moves_get(void)
@@ -88,32 +96,159 @@ union halves {
 		struct type##_slot fields;                                                         \
 	};
 
-DEFINE_SLOT(vm4)
 DEFINE_SLOT(moved4)
 DEFINE_SLOT(attachment)
 DEFINE_SLOT(service4)
 DEFINE_SLOT(source4)
 DEFINE_SLOT(member)
 
-static __always_inline bool vm_find(union vni_key vni, __be32 address, struct vm4_slot *vm)
-{
-	union halves key = {.low = vni.word, .high = address};
-	const struct table_moves *moves = moves_get();
-	union vm4_words slot = {};
+/* The same for slots of 32 bytes. */
+#define DEFINE_SLOT3(type)                                                                         \
+	union type##_words {                                                                       \
+		struct slot3 words;                                                                \
+		struct type##_slot fields;                                                         \
+	};
 
-	if (!moves || !table_find(&vms4, vms4_buckets, &moves->vms4, key.word, &slot.words.value))
-		return false;
-	*vm = slot.fields;
-	return true;
+DEFINE_SLOT3(moved6)
+DEFINE_SLOT3(service6)
+DEFINE_SLOT3(source6)
+
+/* The last word of a VM's slot, of either family. Never 0 in a slot that is used. */
+union vm_value {
+	__u64 word;
+	struct {
+		__u8 mac[6];
+		__u16 endpoint : 14;
+		__u16 policy : 2;
+	};
+};
+
+union route_word {
+	__u64 word;
+	struct route value;
+};
+
+/*
+ * Lookups by IPv6 addresses are functions of their own, which the verifier looks at once: their keys
+ * are long, and an edge without IPv6 has none of them. They return the slot's value; 0: not found.
+ */
+static __always_inline struct key3 key3_of(__u32 first, const union ip_address *address)
+{
+	return (struct key3){
+		.words = {first | (__u64)address->words[0] << 32,
+			  address->words[1] | (__u64)address->words[2] << 32, address->words[3]},
+	};
+}
+
+__noinline __u64 vm6_find(__u32 vni, const union ip_address *address)
+{
+	const struct table_moves *moves = moves_get();
+	__u64 value = 0;
+	struct key3 key;
+
+	if (!moves || !address)
+		return 0;
+	key = key3_of(vni, address);
+	return table_find3(&vms6, vms6_buckets, &moves->vms6, &key, &value) ? value : 0;
+}
+
+__noinline __u64 moved6_find(__u32 vni, const union ip_address *address)
+{
+	const struct table_moves *moves = moves_get();
+	__u64 value = 0;
+	struct key3 key;
+
+	if (!moves || !address)
+		return 0;
+	key = key3_of(vni, address);
+	return table_find3(&moved6, moved6_buckets, &moves->moved6, &key, &value) ? value : 0;
+}
+
+/* The first half of a service's key; of port and protocol 0, that an address is ours at all. */
+static __always_inline __u32 service6_key(__be16 port, __u8 protocol)
+{
+	union {
+		struct {
+			__be16 port;
+			__u8 protocol;
+			__u8 flags;
+		};
+		__u32 word;
+	} key = {.port = port, .protocol = protocol, .flags = SLOT_USED};
+
+	return key.word;
+}
+
+__noinline __u64 service6_find(__u32 service, const union ip_address *local)
+{
+	const struct table_moves *moves = moves_get();
+	__u64 value = 0;
+	struct key3 key;
+
+	if (!moves || !local)
+		return 0;
+	key = key3_of(service, local);
+	return table_find3(&services6, services6_buckets, &moves->services6, &key, &value) ? value
+											   : 0;
+}
+
+__noinline __u64 source6_find(__u32 local_tag, const union ip_address *remote)
+{
+	const struct table_moves *moves = moves_get();
+	__u64 value = 0;
+	struct key3 key;
+
+	if (!moves || !remote)
+		return 0;
+	key = key3_of(local_tag, remote);
+	return table_find3(&sources6, sources6_buckets, &moves->sources6, &key, &value) ? value : 0;
+}
+
+/* An LPM_TRIE element is never changed in place: an update makes a new node. */
+__noinline __u64 route6_find(__u32 vni, const union ip_address *address)
+{
+	union vni_key network = {.word = vni};
+	struct route6_key key = {.prefix_length = 160, .flags = network.flags};
+	const union route_word *found;
+
+	if (!address)
+		return 0;
+	__builtin_memcpy(key.vni, network.vni, sizeof(key.vni));
+	address6_copy(key.address, address->v6);
+	found = bpf_map_lookup_elem(&routes6, &key);
+	return found ? found->word : 0;
+}
+
+static __always_inline bool vm_find(const struct packet *packet, const union ip_address *address,
+				    bool inner6, union vm_value *vm)
+{
+	union halves key = {.low = packet->vni.word, .high = address->v4};
+	const struct table_moves *moves;
+
+	if (inner6) {
+		vm->word = vm6_find(packet->vni.word, address);
+		return vm->word;
+	}
+	moves = moves_get();
+	return moves && table_find(&vms4, vms4_buckets, &moves->vms4, key.word, &vm->word);
 }
 
 /* True while address, now on another server, may still come from endpoint. */
-static __always_inline bool moved_recently(union vni_key vni, __be32 address, __u16 endpoint)
+static __always_inline bool moved_recently(const struct packet *packet,
+					   const union ip_address *address, bool inner6,
+					   __u16 endpoint)
 {
-	union halves key = {.low = vni.word, .high = address};
+	union halves key = {.low = packet->vni.word, .high = address->v4};
 	const struct table_moves *moves = moves_get();
 	union moved4_words slot = {};
 
+	if (inner6) {
+		union moved6_words slot6 = {};
+
+		slot6.words.value = moved6_find(packet->vni.word, address);
+		return slot6.fields.endpoint == endpoint &&
+		       bpf_ktime_get_ns() >> 30 < slot6.fields.until;
+	}
 	if (!moves ||
 	    !table_find(&moved4, moved4_buckets, &moves->moved4, key.word, &slot.words.value))
 		return false;
@@ -173,16 +308,23 @@ static __always_inline bool member_find(union vni_key vni, __u16 endpoint,
 	return true;
 }
 
-static __always_inline bool route_find(union vni_key vni, __be32 address, struct route4 *route)
+static __always_inline bool route_find(const struct packet *packet, const union ip_address *address,
+				       bool inner6, struct route *route)
 {
-	struct route4_key key = {.prefix_length = 64, .address = address, .flags = vni.flags};
-	const struct route4 *found;
+	struct route4_key key = {
+		.prefix_length = 64, .address = address->v4, .flags = packet->vni.flags};
+	union route_word found6;
+	const struct route *found;
 
-	__builtin_memcpy(key.vni, vni.vni, sizeof(key.vni));
+	if (inner6) {
+		found6.word = route6_find(packet->vni.word, address);
+		*route = found6.value;
+		return found6.word;
+	}
+	__builtin_memcpy(key.vni, packet->vni.vni, sizeof(key.vni));
 	found = bpf_map_lookup_elem(&routes4, &key);
 	if (!found)
 		return false;
-	/* An LPM_TRIE element is never changed in place: an update makes a new node. */
 	*route = *found;
 	return true;
 }

@@ -4,9 +4,13 @@
  *
  *   classify   which tenant, and which inner packet      classify.h, decapsulate.h, inner.h
  *   look up    VM, else the longest route                lookup.h, table.h
- *   select     a usable endpoint                         select.h
- *   rewrite    into a tunnel, or onto a circuit          encapsulate.h, deliver.h, outer.h, vxlan.h
+ *   select     a usable endpoint, that policy allows     select.h
+ *   fits       size and rate                             path_mtu.h, limit.h, else icmp.h
+ *   rewrite    into a tunnel, or onto a circuit          encapsulate.h, deliver.h, outer.h, formats
  *   send       and count                                 verdict.h
+ *
+ * IPv4 goes through it inline; IPv6 takes the same steps in functions of its own, so that an edge that
+ * has no IPv6 pays nothing for it, and the verifier looks at each once.
  *
  * Deciding never touches a byte of the packet, so what a dropped packet's sender is told quotes what
  * it sent (icmp.h). A port's role is which of the three programs at the end is attached to it.
@@ -18,73 +22,89 @@
 #include "deliver.h"
 #include "encapsulate.h"
 #include "icmp.h"
+#include "limit.h"
 #include "lookup.h"
+#include "mss.h"
+#include "neighbour.h"
 #include "packet.h"
+#include "path_mtu.h"
 #include "respond.h"
 #include "select.h"
 #include "verdict.h"
 
-/* Sends packet, made here, back into the tunnel that its cause came out of. */
-__noinline outcome send_back(struct xdp_md *ctx, struct packet *packet)
-{
-	const struct tunnel *tunnel;
-	struct profile profile;
-
-	if (!packet)
-		return OUTCOME_DROP(DROP_INVALID_ENTRY);
-	tunnel = tunnel_get(endpoint_get(packet->from).tunnel);
-	if (!tunnel || tunnel->transmit == TRANSMIT_NONE)
-		return OUTCOME_DROP(DROP_NO_NEXT_HOP);
-	profile = profile_get(tunnel->profile);
-	if (!(profile.flags & PROFILE_VALID))
-		return OUTCOME_DROP(DROP_INVALID_ENTRY);
-	if (packet->length > tunnel_inner_mtu(tunnel, profile))
-		return OUTCOME_DROP(DROP_TOO_BIG);
-	packet->to = packet->from;
-	packet->has_mac = true;
-	mac_copy(packet->mac, packet->sender_mac);
-	return encapsulate(ctx, packet, tunnel, profile);
-}
-
-/* Drops for reason and tells the sender. The action is that of the answer, if there is one. */
-__noinline outcome refuse(struct xdp_md *ctx, struct packet *packet, __u8 reason,
-			  __u16 type_and_code, __u16 mtu)
+static __always_inline outcome refusal_sent(struct packet *packet, __u8 reason)
 {
 	outcome end;
 
-	if (!packet || !icmp_error(ctx, packet, type_and_code, mtu))
-		return OUTCOME_DROP(reason);
-	end = packet->from ? send_back(ctx, packet) : verdict_answer(packet);
+	if (packet->from)
+		return OUTCOME_SEND_BACK | OUTCOME_DROP(reason);
+	end = verdict_answer(packet);
 	if (!verdict_is_sent(end))
 		return OUTCOME_DROP(reason);
 	count_own(false);
 	return end | reason << 8;
 }
 
-static __always_inline outcome refuse_size(struct xdp_md *ctx, struct packet *packet, __u32 mtu)
+__noinline outcome refuse6(struct xdp_md *ctx, struct packet *packet, __u8 reason,
+			   __u16 type_and_code, __u16 mtu)
 {
+	if (!packet || !icmp_error(ctx, packet, type_and_code, mtu, true))
+		return OUTCOME_DROP(reason);
+	return refusal_sent(packet, reason);
+}
+
+/* Drops for reason and tells the sender. The action is that of the answer, if there is one. */
+__noinline outcome refuse(struct xdp_md *ctx, struct packet *packet, __u8 reason,
+			  __u16 type_and_code, __u16 mtu)
+{
+	if (!packet || !icmp_error(ctx, packet, type_and_code, mtu, false))
+		return OUTCOME_DROP(reason);
+	return refusal_sent(packet, reason);
+}
+
+static __always_inline outcome refuse_ttl(struct xdp_md *ctx, struct packet *packet, bool inner6)
+{
+	return inner6 ? refuse6(ctx, packet, DROP_TTL_EXPIRED, ICMP6_HOP_LIMIT_EXCEEDED, 0)
+		      : refuse(ctx, packet, DROP_TTL_EXPIRED, ICMP_TTL_EXPIRED, 0);
+}
+
+static __always_inline outcome refuse_size(struct xdp_md *ctx, struct packet *packet, __u32 mtu,
+					   bool inner6)
+{
+	/* RFC 8201 section 4: no IPv6 sender goes below 1280. */
+	if (inner6)
+		return refuse6(ctx, packet, DROP_TOO_BIG, ICMP6_PACKET_TOO_BIG,
+			       mtu < PATH_MTU_MIN6 ? PATH_MTU_MIN6 : mtu);
 	if (!(packet->fragment & bpf_htons(IPV4_DONT_FRAGMENT)))
 		return OUTCOME_DROP(DROP_NEEDS_FRAGMENTATION);
 	return refuse(ctx, packet, DROP_TOO_BIG, ICMP_FRAGMENTATION_NEEDED, mtu);
 }
 
 static __always_inline outcome forward_to_endpoint(struct xdp_md *ctx, struct packet *packet,
-						   const struct tunnel *tunnel)
+						   const struct tunnel *tunnel, bool inner6)
 {
-	struct profile profile = profile_get(tunnel->profile);
-	__u32 mtu = tunnel_inner_mtu(tunnel, profile);
+	union profile_word profile = {.value = profile_get(tunnel->profile)};
+	__u32 overhead = overhead_bytes(tunnel->family, profile.value.encapsulation);
 
-	if (!(profile.flags & PROFILE_VALID) || profile.encapsulation != ENCAPSULATION_VXLAN)
+	if (!(profile.value.flags & PROFILE_VALID))
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	if (packet->ttl <= 1)
-		return refuse(ctx, packet, DROP_TTL_EXPIRED, ICMP_TTL_EXPIRED, 0);
-	if (packet->length > mtu)
-		return refuse_size(ctx, packet, mtu);
-	return encapsulate(ctx, packet, tunnel, profile);
+		return refuse_ttl(ctx, packet, inner6);
+	/* What every path takes needs no look at this one. */
+	if (packet->length + overhead > PATH_MTU_MIN || tunnel->mtu < PATH_MTU_MIN) {
+		__u32 mtu = tunnel_inner_mtu(packet->tunnel, profile.word, packet->to);
+
+		if (packet->length > mtu)
+			return refuse_size(ctx, packet, mtu, inner6);
+	}
+	if (features.rate_limit && !limits_allow_sending(tunnel->profile, packet->length + overhead,
+							 packet->tenant, packet->length))
+		return OUTCOME_DROP(DROP_RATE_LIMIT);
+	return encapsulate(ctx, packet, tunnel, profile.value, inner6);
 }
 
-/* A circuit's own address, reached from elsewhere: echo is answered the way it came. */
-__noinline outcome answer_for_circuit(struct xdp_md *ctx, struct packet *packet)
+/* An address of our own: echo is answered the way it came. */
+__noinline outcome answer_own_address(struct xdp_md *ctx, struct packet *packet)
 {
 	outcome end;
 
@@ -94,13 +114,19 @@ __noinline outcome answer_for_circuit(struct xdp_md *ctx, struct packet *packet)
 		return respond_echo(ctx, packet);
 	if (!read_sender(ctx, packet))
 		return OUTCOME_DROP(DROP_MALFORMED);
-	end = echo_in_place(ctx, packet);
-	if (end)
-		return end;
-	return answered(send_back(ctx, packet));
+	end = answer_echo(ctx, packet);
+	return end ? end : OUTCOME_SEND_BACK;
 }
 
-static __always_inline outcome forward_to_circuit(struct xdp_md *ctx, struct packet *packet)
+static __always_inline bool is_circuit_address(const struct packet *packet,
+					       const struct circuit_record *record, bool inner6)
+{
+	return inner6 ? address6_equal(&packet->destination, record->address6)
+		      : packet->destination.v4 == record->address;
+}
+
+static __always_inline outcome forward_to_circuit(struct xdp_md *ctx, struct packet *packet,
+						  bool inner6)
 {
 	struct circuit circuit = circuit_get(packet->to_circuit);
 	const struct circuit_record *record = circuit_record_get(circuit.record);
@@ -109,45 +135,107 @@ static __always_inline outcome forward_to_circuit(struct xdp_md *ctx, struct pac
 	/* The tenant check is belt and braces: a route can only name a circuit of its own tenant. */
 	if (!(circuit.flags & CIRCUIT_VALID) || !record || circuit.tenant != packet->tenant)
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
-	if (packet->from)
-		packet->router_address = record->address;
-	if (packet->destination == record->address)
-		return answer_for_circuit(ctx, packet);
+	if (features.inner6 && (inner6 ? address6_is_zero(record->address6) : !record->address))
+		return OUTCOME_DROP(DROP_INVALID_ENTRY);
+	if (is_circuit_address(packet, record, inner6))
+		return answer_own_address(ctx, packet);
 	if (packet->to_circuit == packet->circuit)
 		return OUTCOME_DROP(DROP_SPLIT_HORIZON);
-	if (is_directed_broadcast(packet->destination, record))
+	if (!inner6 && is_directed_broadcast(packet->destination.v4, record))
 		return OUTCOME_DROP(DROP_MARTIAN_ADDRESS);
 	if (packet->ttl <= 1)
-		return refuse(ctx, packet, DROP_TTL_EXPIRED, ICMP_TTL_EXPIRED, 0);
+		return refuse_ttl(ctx, packet, inner6);
 	if (packet->length > record->mtu)
-		return refuse_size(ctx, packet, record->mtu);
-	if (!peer_mac(packet, circuit, record, mac))
-		return ask_peer(ctx, packet, circuit.record);
-	return deliver(ctx, packet, record, mac);
+		return refuse_size(ctx, packet, record->mtu, inner6);
+	if (!peer_mac(packet, circuit, record, inner6, mac))
+		return inner6 ? ask_peer6(ctx, packet, circuit.record)
+			      : ask_peer(ctx, packet, circuit.record);
+	return deliver(ctx, packet, record, mac, inner6);
 }
 
 /* The exact VM over its server, else the tenant's longest route. */
-static __always_inline outcome forward(struct xdp_md *ctx, struct packet *packet)
+static __always_inline outcome forward(struct xdp_md *ctx, struct packet *packet, bool inner6)
 {
 	const struct tunnel *tunnel = NULL;
 	__u32 refusal = DROP_NO_ROUTE;
-	struct route4 route;
-	struct vm4_slot vm;
+	union vm_value vm = {};
+	struct route route = {};
 
-	if (vm_find(packet->vni, packet->destination, &vm))
-		refusal = select_direct(packet, &vm, &tunnel);
-	if (may_take_route(refusal)) {
-		if (!route_find(packet->vni, packet->destination, &route))
+	if (vm_find(packet, &packet->destination, inner6, &vm)) {
+		decide_policy(packet, vm.policy);
+		refusal = select_direct(packet, vm, &tunnel);
+	} else {
+		decide_policy(packet, PATH_POLICY_INHERIT);
+	}
+	if (may_take_route(packet, refusal)) {
+		if (!route_find(packet, &packet->destination, inner6, &route))
 			return OUTCOME_DROP(refusal);
+		if (route.kind == ROUTE_KIND_SELF)
+			return answer_own_address(ctx, packet);
 		if (route.kind == ROUTE_KIND_CIRCUIT) {
 			packet->to_circuit = route.target;
-			return forward_to_circuit(ctx, packet);
+			return forward_to_circuit(ctx, packet, inner6);
 		}
 		refusal = select_from_group(packet, route.target, &tunnel);
 	}
 	if (refusal || !tunnel)
 		return OUTCOME_DROP(refusal);
-	return forward_to_endpoint(ctx, packet, tunnel);
+	return forward_to_endpoint(ctx, packet, tunnel, inner6);
+}
+
+/* Sends packet, made here, back into the tunnel that its cause came out of. */
+static __always_inline outcome reply_encapsulate(struct xdp_md *ctx, struct packet *packet)
+{
+	union profile_word profile = {};
+	const struct tunnel *tunnel;
+
+	if (!packet)
+		return OUTCOME_DROP(DROP_INVALID_ENTRY);
+	packet->tunnel = endpoint_get(packet->from).tunnel;
+	tunnel = tunnel_get(packet->tunnel);
+	if (!tunnel || tunnel->transmit == TRANSMIT_NONE)
+		return OUTCOME_DROP(DROP_NO_NEXT_HOP);
+	profile.value = profile_get(tunnel->profile);
+	if (!(profile.value.flags & PROFILE_VALID))
+		return OUTCOME_DROP(DROP_INVALID_ENTRY);
+	if (packet->length > tunnel_inner_mtu(packet->tunnel, profile.word, packet->from))
+		return OUTCOME_DROP(DROP_TOO_BIG);
+	packet->to = packet->from;
+	packet->has_mac = true;
+	mac_copy(packet->mac, packet->sender_mac);
+	return encapsulate_any(ctx, packet, profile.word);
+}
+
+/* The end of a packet that became a reply: an error about it, which counts as its drop, or an echo. */
+__noinline outcome send_back(struct xdp_md *ctx, struct packet *packet, outcome cause)
+{
+	outcome end = reply_encapsulate(ctx, packet);
+	__u32 reason = outcome_reason(cause);
+
+	if (!reason)
+		return answered(end);
+	if (!verdict_is_sent(end))
+		return OUTCOME_DROP(reason);
+	count_own(false);
+	return end | reason << 8;
+}
+
+__noinline outcome forward4(struct xdp_md *ctx, struct packet *packet)
+{
+	return packet ? forward(ctx, packet, false) : OUTCOME_DROP(DROP_INVALID_ENTRY);
+}
+
+__noinline outcome forward6(struct xdp_md *ctx, struct packet *packet)
+{
+	return packet ? forward(ctx, packet, true) : OUTCOME_DROP(DROP_INVALID_ENTRY);
+}
+
+static __always_inline outcome forward_packet(struct xdp_md *ctx, struct packet *packet)
+{
+	outcome end =
+		features.inner6 && packet->inner6 ? forward6(ctx, packet) : forward4(ctx, packet);
+
+	return end & OUTCOME_SEND_BACK ? send_back(ctx, packet, end) : end;
 }
 
 static __always_inline struct packet packet_start(struct xdp_md *ctx)
@@ -161,6 +249,23 @@ static __always_inline struct packet packet_start(struct xdp_md *ctx)
 	};
 }
 
+/* A packet out of a tunnel that may be in it: ready to be forwarded, and counted. */
+static __always_inline outcome receive_tunnel(struct xdp_md *ctx, struct packet *packet)
+{
+	struct outer outer = {};
+	outcome end = classify_tunnel(ctx, packet, &outer);
+
+	if (!end && (features.udp_checksum || features.dscp_uniform || features.mss_clamp))
+		end = apply_sender_profile(ctx, packet, &outer);
+	if (!end && features.rate_limit && !limit_allows_receiving(packet->tenant, packet->length))
+		end = OUTCOME_DROP(DROP_RATE_LIMIT);
+	if (!end)
+		count_from_endpoint(packet);
+	else if (end == OUTCOME_PASS)
+		path_mtu_hear(ctx);
+	return end;
+}
+
 SEC("xdp.frags")
 int unum_access(struct xdp_md *ctx)
 {
@@ -168,7 +273,8 @@ int unum_access(struct xdp_md *ctx)
 	outcome end = classify_access(ctx, &packet);
 
 	if (!end)
-		end = forward(ctx, &packet);
+		end = features.inner6 && packet.inner6 ? forward6(ctx, &packet)
+						       : forward(ctx, &packet, false);
 	return verdict_finish(&packet, end);
 }
 
@@ -176,13 +282,19 @@ SEC("xdp.frags")
 int unum_underlay(struct xdp_md *ctx)
 {
 	struct packet packet = packet_start(ctx);
-	outcome end = classify_tunnel(ctx, &packet);
+	outcome end = receive_tunnel(ctx, &packet);
 
-	if (!end) {
-		count_from_endpoint(&packet);
-		end = forward(ctx, &packet);
-	}
+	if (!end)
+		end = forward_packet(ctx, &packet);
 	return verdict_finish(&packet, end);
+}
+
+/* classify_access with a stack of its own; unum_access has it inline, where it costs least. */
+__noinline outcome classify_either(struct xdp_md *ctx, struct packet *packet)
+{
+	if (!packet || is_to_edge(ctx))
+		return OUTCOME_PASS;
+	return classify_access(ctx, packet);
 }
 
 /*
@@ -193,14 +305,12 @@ SEC("xdp.frags")
 int unum_both(struct xdp_md *ctx)
 {
 	struct packet packet = packet_start(ctx);
-	outcome end = classify_tunnel(ctx, &packet);
+	outcome end = receive_tunnel(ctx, &packet);
 
+	if (end == OUTCOME_PASS)
+		end = classify_either(ctx, &packet);
 	if (!end)
-		count_from_endpoint(&packet);
-	else if (end == OUTCOME_PASS && !is_to_edge(ctx))
-		end = classify_access(ctx, &packet);
-	if (!end)
-		end = forward(ctx, &packet);
+		end = forward_packet(ctx, &packet);
 	return verdict_finish(&packet, end);
 }
 

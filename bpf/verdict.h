@@ -61,15 +61,15 @@ static __always_inline void count_from_endpoint(const struct packet *packet)
 }
 
 /* A frame of our own that took the place of a dropped packet: of the kind that counter counts. */
-static __always_inline void count_own(bool arp)
+static __always_inline void count_own(bool solicitation)
 {
 	__u32 zero = 0;
 	struct packet_counters *counters = bpf_map_lookup_elem(&packet_counters, &zero);
 
 	if (!counters)
 		return;
-	if (arp)
-		counters->arp_requests++;
+	if (solicitation)
+		counters->solicitations++;
 	else
 		counters->icmp_errors++;
 }
