@@ -10,7 +10,7 @@ interface CatalogueEntry {
 
 export const ERROR_CATALOGUE = {
   USAGE: { exit: 2, meaning: "a command was given arguments or options it does not have" },
-  ADDRESS_INVALID: { exit: 2, meaning: "a text is no IPv4 address, MAC address or prefix in the one accepted form" },
+  ADDRESS_INVALID: { exit: 2, meaning: "a text is no IP address, MAC address or prefix in the one accepted form" },
   VALUE_INVALID: { exit: 2, meaning: "a value is outside of what its field may hold" },
 
   DOCUMENT_UNREADABLE: { exit: 1, meaning: "the document is missing, no regular file, too large, or may not be read" },

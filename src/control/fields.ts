@@ -1,8 +1,19 @@
 // The fields of each kind of object as a document names them, each as text. Two objects are equal when these are, so a
 // field that is missing here is a change that is never made.
 
-import type { Circuit, Edge, Gateway, PortConfig, Profile, Route, Server, Tenant, Vm } from "../model/index.ts";
-import { durationText } from "../model/index.ts";
+import type {
+  Circuit,
+  Edge,
+  Gateway,
+  PortConfig,
+  Profile,
+  RateLimit,
+  Route,
+  Server,
+  Tenant,
+  Vm,
+} from "../model/index.ts";
+import { durationText, rateText, sizeText } from "../model/index.ts";
 
 export type { Route, Vm } from "../model/index.ts";
 
@@ -13,8 +24,15 @@ function names(list: readonly string[]): string {
   return [...list].sort().join(", ");
 }
 
-export function edge({ address, mac, vmCapacity }: Edge): Fields {
-  return { address, mac, "capacity.vms": String(vmCapacity) };
+function rateLimit(limit: RateLimit | undefined): Fields {
+  return {
+    "rateLimit.rate": limit && rateText(limit.bitsPerSecond),
+    "rateLimit.burst": limit && sizeText(limit.burstBytes),
+  };
+}
+
+export function edge({ address, address6, mac, vmCapacity, vm6Capacity }: Edge): Fields {
+  return { address, address6, mac, "capacity.vms": String(vmCapacity), "capacity.vms6": String(vm6Capacity) };
 }
 
 export function port({ role, mode }: PortConfig): Fields {
@@ -24,13 +42,17 @@ export function port({ role, mode }: PortConfig): Fields {
 export function profile(profile: Profile): Fields {
   return {
     encapsulation: profile.encapsulation,
-    port: String(profile.port),
+    port: profile.port?.toString(),
     ttl: String(profile.ttl),
     dscp: String(profile.dscp),
+    decapsulationDscp: profile.decapsulationDscp,
     ecn: profile.ecn,
     dontFragment: String(profile.dontFragment),
+    udpChecksum: profile.udpChecksum,
     entropy: profile.entropy,
     mtu: profile.mtuBytes?.toString(),
+    mssClamp: profile.mssClamp,
+    ...rateLimit(profile.rateLimit),
     "bfd.interval": profile.bfd && durationText(profile.bfd.intervalUs),
     "bfd.multiplier": profile.bfd?.multiplier.toString(),
   };
@@ -45,18 +67,30 @@ export function gateway({ address, profile, mac }: Gateway): Fields {
 }
 
 /** Of the tenant itself; its circuits, routes and VMs are objects of their own. */
-export function tenant({ vni, sourceCheck, servers }: Tenant): Fields {
-  return { vni: String(vni), sourceCheck, servers: servers.length === 0 ? undefined : names(servers) };
+export function tenant(tenant: Tenant): Fields {
+  const policies = [...tenant.dscpPolicies].sort(([a], [b]) => a - b);
+  return {
+    vni: String(tenant.vni),
+    sourceCheck: tenant.sourceCheck,
+    servers: tenant.servers.length === 0 ? undefined : names(tenant.servers),
+    address: tenant.address,
+    address6: tenant.address6,
+    policy: tenant.policy,
+    ...Object.fromEntries(policies.map(([dscp, policy]) => [`dscpPolicy.${dscp}`, policy])),
+    ...rateLimit(tenant.rateLimit),
+  };
 }
 
-export function circuit({ interface: name, address, peer, peerMac }: Circuit): Fields {
-  return { interface: name, address, peer, peerMac };
+export function circuit(circuit: Circuit): Fields {
+  const { interface: name, vlan, innerVlan, tag, address, peer, address6, peer6, peerMac } = circuit;
+  const tags = { vlan: vlan?.toString(), innerVlan: innerVlan?.toString(), tag };
+  return { interface: name, ...tags, address, peer, address6, peer6, peerMac };
 }
 
 export function route(route: Route): Fields {
   return route.kind === "circuit" ? { circuit: route.circuit } : { via: names(route.via) };
 }
 
-export function vm({ server, mac }: Vm): Fields {
-  return { server, mac };
+export function vm({ server, mac, policy }: Vm): Fields {
+  return { server, mac, policy };
 }

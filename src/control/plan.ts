@@ -2,8 +2,8 @@
 // maps. Changes come in the order in which they are made (docs/architecture.md): puts from what is referred to towards
 // what refers to it, then removes the other way round.
 
-import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
-import { compareIpv4, comparePrefix } from "../address/index.ts";
+import type { IpAddress, IpPrefix } from "../address/index.ts";
+import { compareIp, comparePrefix } from "../address/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Fields } from "./fields.ts";
 import * as fieldsOf from "./fields.ts";
@@ -75,14 +75,15 @@ export function planChanges(desired: Model, observed: Model | undefined): readon
   for (const tenant of tenants) {
     const [wanted, present] = [desired.tenants.get(tenant), observed?.tenants.get(tenant)];
     const routes = { wanted: wanted?.routes, present: present?.routes };
-    differ<Ipv4Prefix, fieldsOf.Route>("route", { tenant, ...routes, fields: fieldsOf.route, compare: comparePrefix });
+    differ<IpPrefix, fieldsOf.Route>("route", { tenant, ...routes, fields: fieldsOf.route, compare: comparePrefix });
   }
   for (const tenant of tenants) {
     const [wanted, present] = [desired.tenants.get(tenant), observed?.tenants.get(tenant)];
     const vms = { wanted: wanted?.vms, present: present?.vms };
     // There may be millions, nearly all of them unchanged.
-    const same = (a: fieldsOf.Vm, b: fieldsOf.Vm): boolean => a.server === b.server && a.mac === b.mac;
-    differ<Ipv4, fieldsOf.Vm>("vm", { tenant, ...vms, fields: fieldsOf.vm, same, compare: compareIpv4 });
+    const same = (a: fieldsOf.Vm, b: fieldsOf.Vm): boolean =>
+      a.server === b.server && a.mac === b.mac && a.policy === b.policy;
+    differ<IpAddress, fieldsOf.Vm>("vm", { tenant, ...vms, fields: fieldsOf.vm, same, compare: compareIp });
   }
   differ("port", { wanted: portsOf(desired), present: portsOf(observed), fields: fieldsOf.port });
   return Object.freeze([...puts, ...removes.reverse()]);

@@ -1,10 +1,30 @@
 // Plain data of a document → model. Objects that cannot be read are left out, and remembered so that what refers to them
 // is not reported as well.
 
-import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
-import { macFromIpv4 } from "../address/index.ts";
-import type { Circuit, Edge, Gateway, Model, PortConfig, Profile, Route, Server, Tenant, Vm } from "../model/index.ts";
-import { DEFAULT_PROFILE, DEFAULT_PROFILE_NAME, DEFAULT_VM_CAPACITY } from "../model/index.ts";
+import type { IpAddress, IpPrefix } from "../address/index.ts";
+import { macFromIp, parseIpv4 } from "../address/index.ts";
+import type {
+  Circuit,
+  Edge,
+  Gateway,
+  Model,
+  PathPolicy,
+  PortConfig,
+  Profile,
+  RateLimit,
+  Route,
+  Server,
+  Tenant,
+  Vm,
+} from "../model/index.ts";
+import {
+  DEFAULT_PORTS,
+  DEFAULT_PROFILE,
+  DEFAULT_PROFILE_NAME,
+  DEFAULT_VM_CAPACITY,
+  DEFAULT_VM6_CAPACITY,
+  defaultBurstBytes,
+} from "../model/index.ts";
 import type { PathStep } from "./problem.ts";
 import type { Reader } from "./reader.ts";
 import * as shapes from "./shapes.ts";
@@ -66,13 +86,14 @@ function readEdge(reader: Reader, input: Plain | undefined): Edge {
     } else interfaces.set(port.name, Object.freeze(port));
   }
   const capacity = reader.object("capacity", shapes.capacity, parts.capacity, [...steps, "capacity"]);
-  // Without an address there is no edge to check the rest against; this one is never returned.
-  const address = edge?.address ?? ("0.0.0.0" as Ipv4);
+  const { address, address6, mac } = edge ?? {};
   return Object.freeze({
-    address,
-    mac: edge?.mac ?? macFromIpv4(address),
+    ...defined({ address, address6 }),
+    // Without an address there is no edge: such a model is never returned.
+    mac: mac ?? macFromIp(address ?? address6 ?? parseIpv4("0.0.0.0")),
     interfaces: Object.freeze([...interfaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1))),
     vmCapacity: capacity?.vms ?? DEFAULT_VM_CAPACITY,
+    vm6Capacity: capacity?.vms6 ?? DEFAULT_VM6_CAPACITY,
   });
 }
 
@@ -85,20 +106,33 @@ function readProfiles(reader: Reader, input: Plain | undefined): ReadonlyMap<str
 function readProfile(reader: Reader, input: Plain, steps: Steps): Profile | undefined {
   const read = reader.object("profile", shapes.profile, input, steps);
   if (read === undefined) return undefined;
-  const { bfd: bfdInput, mtu, udpChecksum: _, ...profile } = read;
+  const { port, mtu, rateLimit: _, bfd: __, ...profile } = read;
+  const parts = partsOf<"rateLimit" | "bfd">(input);
   const bfdSteps = [...steps, "bfd"];
-  const bfd = bfdInput === undefined ? undefined : reader.object("bfd", shapes.bfd, bfdInput as Plain, bfdSteps);
+  const bfd = parts.bfd === undefined ? undefined : reader.object("bfd", shapes.bfd, parts.bfd, bfdSteps);
   if (bfd !== undefined) reader.notice(bfdSteps, "liveness is not watched by this version");
+  const ownPort = profile.encapsulation === "nvgre" ? undefined : DEFAULT_PORTS[profile.encapsulation];
   return Object.freeze({
     ...profile,
-    ...(mtu === undefined ? {} : { mtuBytes: mtu }),
-    ...(bfd === undefined ? {} : { bfd: Object.freeze({ intervalUs: bfd.interval, multiplier: bfd.multiplier }) }),
+    ...defined({
+      port: port ?? ownPort,
+      mtuBytes: mtu,
+      rateLimit: readRateLimit(reader, parts.rateLimit, [...steps, "rateLimit"]),
+      bfd: bfd && Object.freeze({ intervalUs: bfd.interval, multiplier: bfd.multiplier }),
+    }),
   });
+}
+
+function readRateLimit(reader: Reader, input: Plain | undefined, steps: Steps): RateLimit | undefined {
+  const limit = input === undefined ? undefined : reader.object("rateLimit", shapes.rateLimit, input, steps);
+  if (limit === undefined) return undefined;
+  const { rate, burst } = limit;
+  return Object.freeze({ bitsPerSecond: rate, burstBytes: burst ?? defaultBurstBytes(rate) });
 }
 
 function readServer(reader: Reader, input: Plain, steps: Steps): Server | undefined {
   const server = reader.object("server", shapes.server, input, steps);
-  return server && Object.freeze({ ...defined(server), mac: server.mac ?? macFromIpv4(server.address) });
+  return server && Object.freeze({ ...defined(server), mac: server.mac ?? macFromIp(server.address) });
 }
 
 function readGateway(reader: Reader, input: Plain, steps: Steps): Gateway | undefined {
@@ -109,25 +143,43 @@ function readGateway(reader: Reader, input: Plain, steps: Steps): Gateway | unde
 function readTenant(reader: Reader, input: Plain, steps: Steps): Tenant | undefined {
   const tenant = reader.object("tenant", shapes.tenant, input, steps);
   // The parts of a tenant that has a problem itself are read for their own problems.
-  const parts = partsOf<"circuits" | "servers" | "routes" | "vms">(input);
+  const parts = partsOf<"dscpPolicy" | "rateLimit" | "circuits" | "servers" | "routes" | "vms">(input);
   const circuits = readMap(reader, parts.circuits, [...steps, "circuits"], "circuits", readCircuit);
+  const rateLimit = readRateLimit(reader, parts.rateLimit, [...steps, "rateLimit"]);
   const rest = {
     servers: reader.names(shapes.endpointName, parts.servers, [...steps, "servers"], "servers and gateways"),
+    dscpPolicies: readDscpPolicies(reader, parts.dscpPolicy, [...steps, "dscpPolicy"]),
     circuits,
     routes: readRoutes(reader, parts.routes, [...steps, "routes"]),
     vms: readVms(reader, parts.vms, [...steps, "vms"]),
   };
-  return tenant && Object.freeze({ vni: tenant.vni, sourceCheck: tenant.sourceCheck, ...rest });
+  if (tenant === undefined) return undefined;
+  const { vni, sourceCheck, policy, address, address6 } = tenant;
+  return Object.freeze({ vni, sourceCheck, policy, ...defined({ address, address6, rateLimit }), ...rest });
+}
+
+function readDscpPolicies(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<number, PathPolicy> {
+  const policies = new Map<number, PathPolicy>();
+  for (const [key, entry, entrySteps] of reader.entries(input, steps, "policies by code point")) {
+    const dscp = reader.value(shapes.dscp, key, entrySteps, "key");
+    const policy = reader.value(shapes.policy, entry, entrySteps);
+    if (dscp !== undefined && policy !== undefined) policies.set(dscp, policy);
+  }
+  return policies;
 }
 
 function readCircuit(reader: Reader, input: Plain, steps: Steps): Circuit | undefined {
   const circuit = reader.object("circuit", shapes.circuit, input, steps);
-  return circuit && Object.freeze(defined(circuit));
+  if (circuit === undefined) return undefined;
+  const { vlan, innerVlan } = circuit;
+  // A tag around another one is a service tag (IEEE 802.1ad).
+  const tag = circuit.tag ?? (vlan === undefined ? undefined : innerVlan === undefined ? "802.1q" : "802.1ad");
+  return Object.freeze(defined({ ...circuit, tag }));
 }
 
-function readRoutes(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<Ipv4Prefix, Route> {
-  const routes = new Map<Ipv4Prefix, Route>();
-  const places = new Map<Ipv4Prefix, PathStep>();
+function readRoutes(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<IpPrefix, Route> {
+  const routes = new Map<IpPrefix, Route>();
+  const places = new Map<IpPrefix, PathStep>();
   for (const [item, itemSteps] of reader.items(input, steps, "routes")) {
     const route = reader.object("route", shapes.route, item, itemSteps);
     if (route === undefined) continue;
@@ -154,12 +206,15 @@ function readRoutes(reader: Reader, input: Plain | undefined, steps: Steps): Rea
   return routes;
 }
 
-function readVms(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<Ipv4, Vm> {
-  const vms = new Map<Ipv4, Vm>();
+function readVms(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<IpAddress, Vm> {
+  const vms = new Map<IpAddress, Vm>();
   for (const [key, entry, entrySteps] of reader.entries(input, steps, "VMs by address")) {
-    const address = reader.value(shapes.address, key, entrySteps, "key");
+    const address = reader.value(shapes.vmAddress, key, entrySteps, "key");
     const vm = reader.object("vm", shapes.vm, entry, entrySteps);
-    if (address !== undefined && vm !== undefined) vms.set(address, Object.freeze(vm));
+    if (address === undefined || vm === undefined) continue;
+    // There may be millions: those without a policy of their own have no key for one.
+    const { server, mac, policy } = vm;
+    vms.set(address, Object.freeze(policy === undefined ? { server, mac } : { server, mac, policy }));
   }
   return vms;
 }

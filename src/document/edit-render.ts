@@ -52,8 +52,8 @@ function scalar(value: string | number | boolean, style: Style): string {
 }
 
 export function key(name: string, style: Style): string {
-  // A key is read by its text: `1:` names 1.
-  return !style.json && PLAIN.test(name) ? name : JSON.stringify(name);
+  // A key is read by its text: `1:` names 1. One with colons in it is hard to read without quotes.
+  return !style.json && PLAIN.test(name) && !name.includes(":") ? name : JSON.stringify(name);
 }
 
 /** On one line. */
@@ -86,8 +86,12 @@ export function pair(name: string, value: EditValue, style: Style, indent: numbe
   return `${key(name, style)}: ${inline(value, style)}`;
 }
 
+/** Fields of tenants that are maps and no sections. */
+const SMALL_MAPS: ReadonlySet<string | undefined> = new Set(["rateLimit", "dscpPolicy"]);
+
 /** Levels that documents write over several lines: sections, tenants and the sections of tenants. */
 export function levelsAt(path: readonly string[]): number {
+  if (SMALL_MAPS.has(path[2])) return 0;
   if (path[0] === "tenants") return path.length <= 3 ? 4 - path.length : 0;
   return path.length === 1 ? 1 : 0;
 }

@@ -1,11 +1,28 @@
 // Readers of single values, as zod types. Each takes what the tree holds and says in one line what it expected.
 
-import { isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
-import { parseInterfaceAddress, parseIpv4, parseMac, parsePrefix, quote } from "../address/index.ts";
+import {
+  parseInterfaceAddress,
+  parseInterfaceAddress6,
+  parseIp,
+  parseIpPrefix,
+  parseIpv4,
+  parseIpv6,
+  parseMac,
+  quote,
+} from "../address/index.ts";
 import { causeText } from "../errors.ts";
-import { isInterfaceName, isName, NAME_FORM, parseDurationUs, suggestion } from "../model/index.ts";
-import { laterText } from "./later.ts";
+import {
+  isInterfaceName,
+  isName,
+  NAME_FORM,
+  parseDurationUs,
+  parseRate,
+  parseSize,
+  RANGES,
+  suggestion,
+} from "../model/index.ts";
 import { Unusual } from "./tree.ts";
 
 /** A reader's refusal; its message is the problem. */
@@ -39,25 +56,54 @@ export function field<T>(read: (input: unknown) => T) {
   });
 }
 
+interface AddressOptions {
+  /** The one family that is taken. */
+  readonly family?: 4 | 6;
+  /** Whether objects are found by the text, so that each must have one text only. */
+  readonly identity?: boolean;
+}
+
 /** An address as text: `parse` is one of src/address, whose message is kept without its verb. */
-function addressField<T>(expected: string, parse: (text: string) => T) {
+function addressField<T extends string>(
+  expected: string,
+  parse: (text: string) => T,
+  { family, identity = false }: AddressOptions = {},
+) {
   return field((input): T => {
     if (typeof input !== "string") throw refuse(input, expected);
     const address = input.includes("/") ? input.slice(0, input.indexOf("/")) : input;
-    if (isIPv6(address)) throw new Refusal(`${quote(input)} is IPv6, and ${laterText("IPv6")}, expected ${expected}`);
+    if (family === 4 && isIPv6(address)) throw new Refusal(`${quote(input)} is IPv6, expected ${expected}`);
+    if (family === 6 && isIPv4(address)) throw new Refusal(`${quote(input)} is IPv4, expected ${expected}`);
+    let read: T;
     try {
-      return parse(input);
+      read = parse(input);
     } catch (error) {
       throw new Refusal(
         `${quote(input)} is not ${expected}: ${causeText(error).replace(/^parse [^"]*"(?:[^"\\]|\\.)*": /, "")}`,
       );
     }
+    if (identity && read !== input) throw new Refusal(`${quote(input)} has another form, expected ${read}`);
+    return read;
   });
 }
 
-export const ipv4 = addressField("an IPv4 address", parseIpv4);
-export const prefix = addressField("an IPv4 prefix", parsePrefix);
-export const interfaceAddress = addressField("an IPv4 address with the length of its network", parseInterfaceAddress);
+export const ipv4 = addressField("an IPv4 address", parseIpv4, { family: 4 });
+export const ipv6 = addressField("an IPv6 address", parseIpv6, { family: 6 });
+export const ip = addressField("an IPv4 or IPv6 address", parseIp);
+/** Of a VM: the key that it is found by. */
+export const ipKey = addressField("an IPv4 or IPv6 address", parseIp, { identity: true });
+/** Of a route, which is found by it. */
+export const prefix = addressField("an IPv4 or IPv6 prefix", parseIpPrefix, { identity: true });
+export const interfaceAddress = addressField("an IPv4 address with the length of its network", parseInterfaceAddress, {
+  family: 4,
+});
+export const interfaceAddress6 = addressField(
+  "an IPv6 address with the length of its network",
+  parseInterfaceAddress6,
+  {
+    family: 6,
+  },
+);
 export const mac = addressField("a MAC address", parseMac);
 
 /** Plain decimal. Ranges are the model's to check. */
@@ -109,9 +155,28 @@ export const boolean = field((input): boolean => {
   return input;
 });
 
-/** A duration with its unit, in microseconds. */
-export const durationUs = field((input): number => {
-  const value = typeof input === "string" ? parseDurationUs(input) : undefined;
-  if (value === undefined) throw refuse(input, "a duration such as 300us, 100ms or 1s");
+/** A text with a unit that `parse` makes a number of. */
+function amount(expected: string, parse: (text: string) => number | undefined) {
+  return field((input): number => {
+    const value = typeof input === "string" ? parse(input) : undefined;
+    if (value === undefined) throw refuse(input, expected);
+    return value;
+  });
+}
+
+/** In microseconds. */
+export const durationUs = amount("a duration such as 300us, 100ms or 1s", parseDurationUs);
+
+/** In bits per second. */
+export const rate = amount("a rate in bit/s, kbit/s, Mbit/s or Gbit/s such as 100Mbit/s", parseRate);
+
+/** In bytes. */
+export const size = amount("a size in B, kB, KiB, MB or MiB such as 256KiB", parseSize);
+
+/** A key that is a code point. */
+export const dscpKey = field((input): number => {
+  const value = /^(0|[1-9][0-9]?)$/.test(String(input)) ? Number(input) : -1;
+  const { min, max } = RANGES.dscp;
+  if (value < min || value > max) throw new Refusal(`${shown(input)} is no code point, expected ${min} to ${max}`);
   return value;
 });

@@ -2,9 +2,8 @@
 // lists between the objects are walked by build.ts, so that one bad object does not hide the others.
 
 import { z } from "zod";
-import { DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "../model/index.ts";
+import { DEFAULT_POLICY, DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "../model/index.ts";
 import * as field from "./fields.ts";
-import { LATER_ENCAPSULATIONS, laterText } from "./later.ts";
 
 const section = z.unknown().optional();
 
@@ -23,13 +22,17 @@ export const document = z.strictObject({
 });
 
 export const edge = z.strictObject({
-  address: field.ipv4,
+  address: field.ipv4.optional(),
+  address6: field.ipv6.optional(),
   mac: field.mac.optional(),
   interfaces: section,
   capacity: section,
 });
 
-export const capacity = z.strictObject({ vms: field.integer("a number of VMs").optional() });
+export const capacity = z.strictObject({
+  vms: field.integer("a number of VMs").optional(),
+  vms6: field.integer("a number of VMs").optional(),
+});
 
 export const port = z.strictObject({
   name: field.interfaceName,
@@ -37,23 +40,9 @@ export const port = z.strictObject({
   mode: field.choice("native", "generic").default("native"),
 });
 
-const encapsulation = field.field((input): "vxlan" => {
-  if (input === "vxlan") return input;
-  if (typeof input === "string" && LATER_ENCAPSULATIONS.has(input))
-    throw new Error(`${laterText(input)}, expected vxlan`);
-  throw field.refuse(input, "vxlan");
-});
-
-/** Names of what a later release offers, with the one setting that this one has. */
-const only = (value: string) =>
-  field.field((input) => {
-    if (input === value) return undefined;
-    throw new Error(`${laterText(field.shown(input))}, expected ${value}`);
-  });
-
 export const profile = z.strictObject({
-  encapsulation: encapsulation.default(DEFAULT_PROFILE.encapsulation),
-  port: field.integer("a UDP port").default(DEFAULT_PROFILE.port),
+  encapsulation: field.choice("vxlan", "geneve", "nvgre").default(DEFAULT_PROFILE.encapsulation),
+  port: field.integer("a UDP port").optional(),
   ttl: field.integer("a TTL").default(DEFAULT_PROFILE.ttl),
   dscp: field
     .field((input) => {
@@ -61,31 +50,43 @@ export const profile = z.strictObject({
       throw field.refuse(input, "copy or a code point 0 to 63");
     })
     .default(DEFAULT_PROFILE.dscp),
+  decapsulationDscp: field.choice("keep", "copy").default(DEFAULT_PROFILE.decapsulationDscp),
   ecn: field.choice("normal", "compatibility").default(DEFAULT_PROFILE.ecn),
   dontFragment: field.boolean.default(DEFAULT_PROFILE.dontFragment),
+  udpChecksum: field.choice("zero", "full").default(DEFAULT_PROFILE.udpChecksum),
   entropy: field.choice("l4", "l3").default(DEFAULT_PROFILE.entropy),
   mtu: field.integer("the bytes of an outer packet").optional(),
+  mssClamp: field.choice("off", "auto").default(DEFAULT_PROFILE.mssClamp),
+  rateLimit: section,
   bfd: section,
-  udpChecksum: only("zero").optional(),
 });
+
+export const rateLimit = z.strictObject({ rate: field.rate, burst: field.size.optional() });
 
 export const bfd = z.strictObject({ interval: field.durationUs, multiplier: field.integer("a multiplier") });
 
 const profileName = field.name("a profile").default(DEFAULT_PROFILE_NAME);
 
 export const server = z.strictObject({
-  address: field.ipv4,
+  address: field.ip,
   profile: profileName,
   standby: field.name("a server").optional(),
   mac: field.mac.optional(),
 });
 
-export const gateway = z.strictObject({ address: field.ipv4, profile: profileName, mac: field.mac });
+export const gateway = z.strictObject({ address: field.ip, profile: profileName, mac: field.mac });
+
+export const policy = field.choice("direct-preferred", "direct-only", "gateway-only");
 
 export const tenant = z.strictObject({
   vni: field.integer("a VNI"),
   sourceCheck: field.choice("vm", "member", "off").default("vm"),
   servers: section,
+  address: field.ipv4.optional(),
+  address6: field.ipv6.optional(),
+  policy: policy.default(DEFAULT_POLICY),
+  dscpPolicy: section,
+  rateLimit: section,
   circuits: section,
   routes: section,
   vms: section,
@@ -93,8 +94,13 @@ export const tenant = z.strictObject({
 
 export const circuit = z.strictObject({
   interface: field.interfaceName,
-  address: field.interfaceAddress,
-  peer: field.ipv4,
+  vlan: field.integer("a VLAN ID").optional(),
+  innerVlan: field.integer("a VLAN ID").optional(),
+  tag: field.choice("802.1q", "802.1ad").optional(),
+  address: field.interfaceAddress.optional(),
+  peer: field.ipv4.optional(),
+  address6: field.interfaceAddress6.optional(),
+  peer6: field.ipv6.optional(),
   peerMac: field.mac.optional(),
 });
 
@@ -104,7 +110,8 @@ export const route = z.strictObject({
   circuit: field.name("a circuit").optional(),
 });
 
-export const vm = z.strictObject({ server: field.name("a server"), mac: field.mac });
+export const vm = z.strictObject({ server: field.name("a server"), mac: field.mac, policy: policy.optional() });
 
 export const endpointName = field.name("a server or gateway");
-export const address = field.ipv4;
+export const vmAddress = field.ipKey;
+export const dscp = field.dscpKey;

@@ -1,11 +1,13 @@
 // What the checks of all kinds of objects share.
 
-import type { Ipv4, Mac } from "../address/index.ts";
-import { ipv4Kind, isUnicastIpv4, macIsGroup, macIsZero } from "../address/index.ts";
+import type { IpAddress, Mac } from "../address/index.ts";
+import { ipv4Kind, ipv6Kind, isV6, macIsGroup, macIsZero } from "../address/index.ts";
 import type { Range } from "./limits.ts";
+import { RANGES } from "./limits.ts";
 import { suggestion } from "./names.ts";
 import type { ModelPath, Problems } from "./problems.ts";
-import type { Model } from "./types.ts";
+import { burstRange, rateText, sizeText } from "./rate.ts";
+import type { Model, RateLimit } from "./types.ts";
 
 /** What the checks share. */
 export interface Validation {
@@ -24,23 +26,49 @@ export function requireRange({ problems }: Validation, path: ModelPath, value: n
 
 const KIND_TEXT = {
   zero: "an address of this network",
+  unspecified: "the unspecified address",
   loopback: "a loopback address",
+  "link-local": "a link-local address",
   multicast: "a multicast address",
   reserved: "a reserved address",
   broadcast: "the broadcast address",
+  mapped: "an IPv4-mapped address",
 } as const;
 
+/** What an address is that no single host has, or undefined. IPv4 link-local addresses are hosts' own (RFC 3927). */
+function notUnicast(address: IpAddress): string | undefined {
+  if (isV6(address)) {
+    const kind = ipv6Kind(address);
+    return kind === "unicast" ? undefined : KIND_TEXT[kind];
+  }
+  const kind = ipv4Kind(address);
+  return kind === "unicast" || kind === "link-local" ? undefined : KIND_TEXT[kind];
+}
+
 /** One host must be able to have the address. */
-export function requireUnicast({ problems }: Validation, path: ModelPath, address: Ipv4, whose: string): void {
-  if (isUnicastIpv4(address)) return;
-  const kind = ipv4Kind(address) as keyof typeof KIND_TEXT;
-  problems.add(path, `${address} is ${KIND_TEXT[kind]}, expected the address of ${whose}`);
+export function requireUnicast({ problems }: Validation, path: ModelPath, address: IpAddress, whose: string): void {
+  const what = notUnicast(address);
+  if (what !== undefined) problems.add(path, `${address} is ${what}, expected the address of ${whose}`);
 }
 
 /** One interface must be able to have the MAC. */
 export function requireStationMac({ problems }: Validation, path: ModelPath, mac: Mac): void {
   if (macIsGroup(mac)) problems.add(path, `${mac} is a group address, expected the MAC of one interface`);
   else if (macIsZero(mac)) problems.add(path, `${mac} is no address, expected the MAC of one interface`);
+}
+
+/** A limit that a packet can pass, and that is one. */
+export function requireRateLimit(validation: Validation, path: ModelPath, limit: RateLimit | undefined): void {
+  if (limit === undefined) return;
+  const require = (field: string, value: number, { min, max }: Range, text: (value: number) => string): boolean => {
+    if (Number.isInteger(value) && value >= min && value <= max) return true;
+    const message = `${text(value)} is out of range, expected ${text(min)} to ${text(max)}`;
+    validation.problems.add([...path, field], message);
+    return false;
+  };
+  const { bitsPerSecond, burstBytes } = limit;
+  if (!require("rate", bitsPerSecond, RANGES.bitsPerSecond, rateText)) return;
+  require("burst", burstBytes, burstRange(bitsPerSecond), sizeText);
 }
 
 /**

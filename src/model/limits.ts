@@ -17,6 +17,10 @@ export const RANGES = {
   /** RFC 791: 576 is what every host takes; 65535 is the largest IPv4 packet. */
   mtuBytes: { min: 576, max: 65535 },
   vmCapacity: { min: 1024, max: 16_777_216 },
+  vm6Capacity: { min: 1024, max: 16_777_216 },
+  /** IEEE 802.1Q: 0 is no VLAN, 4095 is reserved. */
+  vlan: { min: 1, max: 4094 },
+  bitsPerSecond: { min: 64_000, max: 400_000_000_000 },
   /** RFC 5880 section 6.8.1: 32 bits of microseconds, and a multiplier of 8 bits. */
   bfdIntervalUs: { min: 1000, max: 60_000_000 },
   bfdMultiplier: { min: 1, max: 255 },
@@ -38,17 +42,27 @@ export const NAME_MAX = 63;
 export const INTERFACE_NAME_MAX = 15;
 
 export const DEFAULT_VM_CAPACITY = 1_048_576;
+export const DEFAULT_VM6_CAPACITY = 262_144;
 
 /** Profile of an endpoint that names none. */
 export const DEFAULT_PROFILE_NAME = "default";
 
+/** UDP destination ports by IANA; NVGRE has none. */
+export const DEFAULT_PORTS = { vxlan: 4789, geneve: 6081 } as const;
+
 /** The profile "default" where a document defines none, and the fields that a profile leaves out. */
 export const DEFAULT_PROFILE: Profile = Object.freeze({
   encapsulation: "vxlan",
-  port: 4789,
+  port: DEFAULT_PORTS.vxlan,
   ttl: 64,
   dscp: "copy",
+  decapsulationDscp: "keep",
   ecn: "normal",
   dontFragment: true,
+  udpChecksum: "zero",
   entropy: "l4",
+  mssClamp: "off",
 });
+
+/** What a tenant's packets do where nothing else is said. */
+export const DEFAULT_POLICY = "direct-preferred";

@@ -1,26 +1,19 @@
 // The part of validation that is about tenants: what their circuits, routes and VMs may name and hold.
 
-import type { Ipv4, Ipv4Prefix } from "../address/index.ts";
-import {
-  isNetworkOrBroadcast,
-  networkOf,
-  parsePrefix,
-  prefixAddress,
-  prefixContains,
-  prefixLength,
-} from "../address/index.ts";
+import type { IpAddress, IpPrefix } from "../address/index.ts";
+import { hostPrefix, parseIpPrefix, prefixAddress, prefixContains, prefixLength } from "../address/index.ts";
 import type { Validation } from "./checks.ts";
-import { missingServer, requireRange, requireStationMac, requireUnicast } from "./checks.ts";
+import { missingServer, requireRange, requireRateLimit, requireStationMac, requireUnicast } from "./checks.ts";
 import { OBJECTS_MAX, RANGES, VIA_MAX } from "./limits.ts";
 import { suggestion } from "./names.ts";
 import type { ModelPath } from "./problems.ts";
-import type { Circuit, Route, Tenant } from "./types.ts";
+import type { Route, Tenant } from "./types.ts";
+import { Attachments, validateCircuit } from "./validate-circuit.ts";
 
 export function validateTenants(validation: Validation): void {
   const { model, problems } = validation;
   const vnis = new Map<number, string>();
-  /** Interface → the circuit that has it; "tenant/circuit". */
-  const attachments = new Map<string, string>();
+  const attachments = new Attachments();
   let circuits = 0;
   for (const [name, tenant] of model.tenants) {
     if (problems.full) return;
@@ -31,19 +24,17 @@ export function validateTenants(validation: Validation): void {
       else vnis.set(tenant.vni, name);
     }
     for (const endpoint of tenant.servers) requireEndpoint(validation, path("servers", endpoint), endpoint);
+    for (const dscp of tenant.dscpPolicies.keys()) {
+      requireRange(validation, path("dscpPolicy", String(dscp)), dscp, RANGES.dscp);
+    }
+    requireRateLimit(validation, path("rateLimit"), tenant.rateLimit);
     circuits += tenant.circuits.size;
     for (const [circuitName, circuit] of tenant.circuits) {
       validateCircuit(validation, path("circuits", circuitName), circuit);
-      const attached = attachments.get(circuit.interface);
-      if (attached !== undefined) {
-        const message = `interface ${circuit.interface} already has the untagged circuit ${attached}, expected another interface`;
-        problems.add(path("circuits", circuitName, "interface"), message);
-      } else {
-        attachments.set(circuit.interface, `${name}/${circuitName}`);
-      }
+      attachments.require(validation, path("circuits", circuitName), `${name}/${circuitName}`, circuit);
     }
     for (const [prefix, route] of tenant.routes) validateRoute(validation, name, tenant, prefix, route);
-    validateVms(validation, name, tenant);
+    validateVms(validation, name, tenant, validateOwnAddresses(validation, name, tenant));
   }
   if (circuits > OBJECTS_MAX)
     problems.add(["tenants"], `there are ${circuits} circuits, expected at most ${OBJECTS_MAX}`);
@@ -57,58 +48,25 @@ function requireEndpoint(validation: Validation, path: ModelPath, name: string):
   problems.add(path, `no server or gateway is named ${JSON.stringify(name)}${hint || ", expected one"}`);
 }
 
-function validateCircuit(validation: Validation, path: ModelPath, circuit: Circuit): void {
-  const { model, problems } = validation;
-  const port = model.edge.interfaces.find((candidate) => candidate.name === circuit.interface);
-  if (port === undefined) {
-    if (!validation.unread("edge")) {
-      const names = model.edge.interfaces.map((candidate) => candidate.name);
-      const hint = suggestion(circuit.interface, names) || ", expected one of edge.interfaces";
-      problems.add(
-        [...path, "interface"],
-        `no interface of the edge is named ${JSON.stringify(circuit.interface)}${hint}`,
-      );
-    }
-  } else if (port.role === "underlay") {
-    const message = `interface ${port.name} has the role underlay, expected access or both`;
-    problems.add([...path, "interface"], message);
-  }
-
-  const own = prefixAddress(circuit.address);
-  const network = networkOf(circuit.address);
-  requireUnicast(validation, [...path, "address"], own, "the edge on this circuit");
-  if (isNetworkOrBroadcast(circuit.address, own)) {
-    problems.add(
-      [...path, "address"],
-      `${own} is the network or broadcast address of ${network}, expected that of a host`,
-    );
-  }
-  if (circuit.peer === own) {
-    problems.add([...path, "peer"], `${circuit.peer} is the circuit's own address, expected the other end's`);
-  } else if (!prefixContains(network, circuit.peer)) {
-    problems.add([...path, "peer"], `${circuit.peer} is outside of ${network}, expected an address of that network`);
-  } else if (isNetworkOrBroadcast(network, circuit.peer)) {
-    const message = `${circuit.peer} is the network or broadcast address of ${network}, expected that of a host`;
-    problems.add([...path, "peer"], message);
-  } else {
-    requireUnicast(validation, [...path, "peer"], circuit.peer, "the customer's router");
-  }
-  if (circuit.peerMac !== undefined) requireStationMac(validation, [...path, "peerMac"], circuit.peerMac);
-}
-
-/** Prefixes that hold no address which a packet could be routed to (RFC 1812 section 5.3.7). */
-const UNROUTABLE: readonly (readonly [Ipv4Prefix, string])[] = [
-  [parsePrefix("0.0.0.0/8"), "addresses of this network"],
-  [parsePrefix("127.0.0.0/8"), "loopback addresses"],
-  [parsePrefix("224.0.0.0/4"), "multicast addresses"],
-  [parsePrefix("240.0.0.0/4"), "reserved addresses"],
-];
+/** Prefixes that hold no address which a packet could be routed to (RFC 1812 section 5.3.7, RFC 4291 section 2.5). */
+const UNROUTABLE: readonly (readonly [IpPrefix, string])[] = (
+  [
+    ["0.0.0.0/8", "addresses of this network"],
+    ["127.0.0.0/8", "loopback addresses"],
+    ["224.0.0.0/4", "multicast addresses"],
+    ["240.0.0.0/4", "reserved addresses"],
+    ["::/128", "the unspecified address"],
+    ["::1/128", "the loopback address"],
+    ["fe80::/10", "link-local addresses"],
+    ["ff00::/8", "multicast addresses"],
+  ] as const
+).map(([prefix, what]) => [parseIpPrefix(prefix), what]);
 
 function validateRoute(
   validation: Validation,
   tenantName: string,
   tenant: Tenant,
-  prefix: Ipv4Prefix,
+  prefix: IpPrefix,
   route: Route,
 ): void {
   const { problems } = validation;
@@ -118,8 +76,22 @@ function validateRoute(
       problems.add([...path, "prefix"], `${prefix} has only ${what}, expected a prefix that packets are routed to`);
     }
   }
+  for (const own of [tenant.address, tenant.address6]) {
+    if (own === undefined || prefix !== hostPrefix(own)) continue;
+    problems.add([...path, "prefix"], `${own} is the tenant's own address, expected a prefix of other hosts`);
+  }
   if (route.kind === "circuit") {
-    if (tenant.circuits.has(route.circuit)) return;
+    const circuit = tenant.circuits.get(route.circuit);
+    if (circuit !== undefined) {
+      const six = prefix.includes(":");
+      // Half a pair is a problem of the circuit's own.
+      const ends = six ? [circuit.address6, circuit.peer6] : [circuit.address, circuit.peer];
+      if (ends.some((each) => each !== undefined)) return;
+      const [family, missing] = six ? ["IPv6", "address6 and peer6"] : ["IPv4", "address and peer"];
+      const cause = `${prefix} is ${family}, and circuit ${route.circuit} has no ${family} address`;
+      problems.add([...path, "circuit"], `${cause}, expected a circuit with ${missing}`);
+      return;
+    }
     if (validation.unread("tenants", tenantName, "circuits", route.circuit)) return;
     const hint = suggestion(route.circuit, tenant.circuits.keys()) || ", expected one";
     const message = `tenant ${tenantName} has no circuit named ${JSON.stringify(route.circuit)}${hint}`;
@@ -140,13 +112,48 @@ function validateRoute(
   }
 }
 
-function validateVms(validation: Validation, tenantName: string, tenant: Tenant): void {
-  const { model, problems } = validation;
-  const taken = new Map<Ipv4, string>();
-  for (const [name, circuit] of tenant.circuits) {
-    taken.set(circuit.peer, `the peer of circuit ${name}`);
-    taken.set(prefixAddress(circuit.address), `the edge's own address on circuit ${name}`);
+/**
+ * The tenant's addresses that are not VMs'. Circuits may share the edge's own address, as VMs of one machine have the
+ * same router; every other host has one of its own.
+ * @returns whose each address is
+ */
+function validateOwnAddresses(validation: Validation, name: string, tenant: Tenant): ReadonlyMap<IpAddress, string> {
+  const taken = new Map<IpAddress, string>();
+  const take = (path: ModelPath, address: IpAddress, whose: string, shared?: string): void => {
+    const owner = taken.get(address);
+    if (owner === undefined) taken.set(address, whose);
+    else if (shared === undefined || !owner.startsWith(shared)) {
+      validation.problems.add(path, `${address} is ${owner}, expected another address`);
+    }
+  };
+  const ours = "the edge's own address";
+  for (const [circuitName, circuit] of tenant.circuits) {
+    for (const [field, peerField] of [["address", "peer"] as const, ["address6", "peer6"] as const]) {
+      const path = ["tenants", name, "circuits", circuitName];
+      const address = circuit[field];
+      const own: IpAddress | undefined = address && prefixAddress(address);
+      const peer = circuit[peerField];
+      if (own !== undefined) take([...path, field], own, `${ours} on circuit ${circuitName}`, ours);
+      // A peer that is the circuit's own address has been told already.
+      if (peer !== undefined && peer !== own) take([...path, peerField], peer, `the peer of circuit ${circuitName}`);
+    }
   }
+  for (const field of ["address", "address6"] as const) {
+    const address = tenant[field];
+    if (address === undefined) continue;
+    requireUnicast(validation, ["tenants", name, field], address, "the edge in this network");
+    take(["tenants", name, field], address, "the tenant's own address");
+  }
+  return taken;
+}
+
+function validateVms(
+  validation: Validation,
+  tenantName: string,
+  tenant: Tenant,
+  taken: ReadonlyMap<IpAddress, string>,
+): void {
+  const { model, problems } = validation;
   const serversUnread = validation.unread("servers");
   for (const [address, vm] of tenant.vms) {
     if (problems.full) return;

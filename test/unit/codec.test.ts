@@ -39,7 +39,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Layouts as the compiler itself reports them, which knows nothing of BTF: struct → "offset name". */
+/** Layouts as the compiler itself reports them, which knows nothing of BTF: struct → "offset name", or "offset:bits name". */
 function layoutsOfCompiler(): Map<string, { size: number; fields: string[] }> {
   const source = join(directory, "layout.c");
   const uses = STRUCTS.map((name) => `int size_${name} = sizeof(struct ${name});`);
@@ -51,12 +51,19 @@ function layoutsOfCompiler(): Map<string, { size: number; fields: string[] }> {
     const size = /sizeof=(\d+)/.exec(block)?.[1];
     if (name === undefined || size === undefined) continue;
     // Fields of the struct itself are indented by two, those of nested ones by more.
-    const fields = [...block.matchAll(/^\s+(\d+) \| {3}(?! )(.+?) (\w+)$/gm)].map(
+    const fields = [...block.matchAll(/^\s+(\d+(?::\d+-\d+)?) \| {3}(?! )(.+?) (\w+)$/gm)].map(
       (match) => `${match[1]} ${match[3]} ${match[2]}`,
     );
     layouts.set(name, { size: Number(size), fields });
   }
   return layouts;
+}
+
+/** As the compiler writes it: `14`, or `14:0-13` for bits of that byte and the following. */
+function placeOf({ offset, bits }: FieldLayout): string {
+  if (bits === undefined) return String(offset);
+  const first = bits.offset - 8 * offset;
+  return `${offset}:${first}-${first + bits.size - 1}`;
 }
 
 test("every struct of abi.h has the layout that the compiler reports", () => {
@@ -66,7 +73,7 @@ test("every struct of abi.h has the layout that the compiler reports", () => {
   for (const name of STRUCTS) {
     const codec = abi.struct(name);
     expect({ name, size: codec.size }).toEqual({ name, size: compiler.get(name)?.size });
-    const fields = codec.fields.map((field) => `${field.offset} ${field.name} ${field.typeName}`);
+    const fields = codec.fields.map((field) => `${placeOf(field)} ${field.name} ${field.typeName}`);
     expect({ name, fields }).toEqual({ name, fields: compiler.get(name)?.fields });
   }
 });
@@ -75,9 +82,10 @@ test("padding is explicit: the fields of every struct of abi.h fill it", () => {
   // Buckets, records and words may end in padding by alignment; nothing may lie between fields.
   for (const name of STRUCTS) {
     let end = 0;
-    for (const field of abi.struct(name).fields) {
-      expect({ name, field: field.name, offset: field.offset }).toEqual({ name, field: field.name, offset: end });
-      end = field.offset + field.size;
+    for (const { name: field, offset, size, bits } of abi.struct(name).fields) {
+      const first = bits?.offset ?? 8 * offset;
+      expect({ name, field, bit: first }).toEqual({ name, field, bit: end });
+      end = first + (bits?.size ?? 8 * size);
     }
   }
 });
@@ -105,6 +113,14 @@ function arbitraryField(field: FieldLayout): fc.Arbitrary<{ value: unknown; byte
       return { value, bytes };
     });
   }
+  if (field.bits !== undefined) {
+    const { offset, size } = field.bits;
+    return fc.nat({ max: 2 ** size - 1 }).map((value) => {
+      const bytes = new Uint8Array(4);
+      new DataView(bytes.buffer).setUint32(0, value << (offset & 7), true);
+      return { value, bytes: bytes.subarray(0, Math.ceil(((offset & 7) + size) / 8)) };
+    });
+  }
   const swap = field.typeName.startsWith("__be");
   const bigint = fc.bigInt({ min: 0n, max: 2n ** BigInt(8 * field.size) - 1n });
   return bigint.map((value) => {
@@ -121,7 +137,9 @@ function arbitraryStruct(
     const bytes = new Uint8Array(size);
     const value: Record<string, unknown> = {};
     for (const [index, field] of fields.entries()) {
-      bytes.set((parts[index] as { bytes: Uint8Array }).bytes, field.offset);
+      // Bitfields share bytes with their neighbours.
+      const part = (parts[index] as { bytes: Uint8Array }).bytes;
+      for (const [at, byte] of part.entries()) (bytes[field.offset + at] as number) |= byte;
       value[field.name] = (parts[index] as { value: unknown }).value;
     }
     return { value: value as StructValue, bytes };
@@ -152,8 +170,9 @@ test("a VM slot, byte by byte", () => {
     address: 0x0a010205,
     mac: Uint8Array.of(2, 0, 0, 0, 0, 5),
     endpoint: 0x0708,
+    policy: 2,
   });
-  expect(Buffer.from(slot).toString("hex")).toBe("010203010a0102050200000000050807");
+  expect(Buffer.from(slot).toString("hex")).toBe("010203010a0102050200000000050887");
 });
 
 test("what is left out is zero, also in bytes that were not", () => {
@@ -329,7 +348,7 @@ test("maps and sections", () => {
     #include <linux/bpf.h>
     #include <bpf/bpf_helpers.h>
     #include "${ABI}"
-    struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, struct route4_key); __type(value, struct route4); } typed SEC(".maps");
+    struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, struct route4_key); __type(value, struct route); } typed SEC(".maps");
     struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } plain SEC(".maps");
     const volatile __u32 setting = 5;
     const volatile __u64 other = 6;
@@ -341,7 +360,7 @@ test("maps and sections", () => {
   const { keyTypeId, valueTypeId } = maps.get("typed") as { keyTypeId: number; valueTypeId: number };
   expect(btf.codecOf(keyTypeId).typeName).toBe("struct route4_key");
   expect(btf.codecOf(valueTypeId).size).toBe(8);
-  expect(btf.codecOf(valueTypeId)).toBe(btf.struct("route4"));
+  expect(btf.codecOf(valueTypeId)).toBe(btf.struct("route"));
   const rodata = btf.section(".rodata").map((variable) => [variable.name, btf.typeName(variable.typeId)]);
   expect(rodata).toEqual([
     ["setting", "const volatile __u32"],
@@ -372,7 +391,10 @@ test("two layouts are compared in words", () => {
     "mtu is missing",
     "extra is not expected",
   ]);
-  expect(differences("vm4_bucket")).toEqual(["slots.endpoint is __be16 at byte 14, expected __u16 at byte 14"]);
+  expect(differences("vm4_bucket")).toEqual([
+    "slots.endpoint is __be16 at byte 14, expected __u16 at bit 112, 14 bits",
+    "slots.policy is missing",
+  ]);
   expect(layoutDifferences(abi.struct("tunnel").fields, abi.struct("tunnel").fields)).toEqual([]);
 });
 

@@ -1,17 +1,19 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { isV6 } from "../../src/address/index.ts";
 import type { State } from "../../src/control/state.ts";
 import { compileRows, vmSlots } from "../../src/dataplane/compile.ts";
 import { decodeRows } from "../../src/dataplane/decode.ts";
 import type { Indexes } from "../../src/dataplane/indexes.ts";
 import { allocateIndexes, INDEX_KINDS, indexedNames, NO_INDEXES } from "../../src/dataplane/indexes.ts";
-import { readLayout } from "../../src/dataplane/plane.ts";
+import { readLayout } from "../../src/dataplane/programs.ts";
 import type { Rows } from "../../src/dataplane/rows.ts";
 import { difference, hex } from "../../src/dataplane/rows.ts";
+import type { VmSlots } from "../../src/dataplane/vm-rows.ts";
 import { UnumError } from "../../src/errors.ts";
 import { validateModel } from "../../src/model/index.ts";
-import { PAPER_INTERFACES, stateOn, VM_CAPACITY } from "../support/dataplane-models.ts";
+import { PAPER_INTERFACES, stateOn, VM_CAPACITY, VM6_CAPACITY } from "../support/dataplane-models.ts";
 
 const layout = readLayout(join(import.meta.dirname, "../../build/bpf/unum.bpf.o"));
 const ENTRIES = { profile: 1024, endpoint: 16384, tenant: 16384, circuit: 16384 };
@@ -19,7 +21,7 @@ const state = stateOn(PAPER_INTERFACES);
 
 interface Compiled {
   readonly rows: Rows;
-  readonly vms: Uint8Array;
+  readonly vms: VmSlots;
   readonly indexes: Indexes;
 }
 
@@ -36,7 +38,7 @@ function compile(wanted: State, before?: Compiled): Compiled {
 }
 
 const decode = ({ rows, vms }: Pick<Compiled, "rows" | "vms">) =>
-  decodeRows(layout, { rows, vms, vmCapacity: VM_CAPACITY, ports: [] });
+  decodeRows(layout, { rows, vms, vmCapacity: VM_CAPACITY, vm6Capacity: VM6_CAPACITY, ports: [] });
 
 /** The kernel's maps have no order: neither do the decoder's inputs. */
 function shuffled(rows: Rows): Rows {
@@ -54,7 +56,7 @@ test("the states that these tests make are valid but for their ports", () => {
       const interfaces = names.map((name) => ({ name, role: "both", mode: "native" }) as const);
       const problems = validateModel({ ...model, edge: { ...model.edge, interfaces } });
       // Peers at the edge of their network are somebody else's test.
-      expect(problems.filter(({ message }) => !message.includes("network or broadcast"))).toEqual([]);
+      expect(problems.filter(({ message }) => !/network or broadcast|subnet-router anycast/.test(message))).toEqual([]);
     }),
   );
 });
@@ -108,7 +110,9 @@ describe("rows", () => {
   test("say nothing of an edge before the first apply", () => {
     const edge = new Uint8Array(layout.codec("edge").size);
     const { rows } = compile(fc.sample(state, { numRuns: 1, seed: 1 })[0] as State);
-    expect(decode({ rows: { ...rows, edge }, vms: new Uint8Array() }).state).toBeUndefined();
+    expect(
+      decode({ rows: { ...rows, edge }, vms: { vms4: new Uint8Array(), vms6: new Uint8Array() } }).state,
+    ).toBeUndefined();
   });
 
   test("hold no index of another object, and never the sentinel", () => {
@@ -138,10 +142,13 @@ describe("rows", () => {
       fc.property(state, (wanted) => {
         const { rows, vms } = compile(wanted);
         const tenants = [...wanted.model.tenants.values()];
-        expect(rows.routes.size).toBe(tenants.reduce((sum, { routes }) => sum + routes.size, 0));
-        expect(vms.length / 16).toBe(tenants.reduce((sum, tenant) => sum + tenant.vms.size, 0));
+        const own = tenants.flatMap(({ address, address6 }) => [address, address6]).filter((a) => a !== undefined);
+        const routes = tenants.reduce((sum, tenant) => sum + tenant.routes.size, own.length);
+        expect(rows.routes4.size + rows.routes6.size).toBe(routes);
+        const count = vms.vms4.length / 16 + vms.vms6.length / 32;
+        expect(count).toBe(tenants.reduce((sum, tenant) => sum + tenant.vms.size, 0));
         expect(rows.attachments.size).toBe(rows.circuits.size);
-        expect(rows.sources.size).toBe(rows.endpoints.size);
+        expect(rows.sources4.size + rows.sources6.size).toBe(rows.endpoints.size);
       }),
     );
   });
@@ -224,6 +231,22 @@ describe("indexes", () => {
   });
 });
 
+/** Fields of rows whose bytes are read back. */
+const SPOILED = [
+  "profiles",
+  "profileLimits",
+  "profileDetails",
+  "tenants",
+  "tenantLimits",
+  "tenantDetails",
+  "endpoints",
+  "circuits",
+  "groups",
+  "routes4",
+  "routes6",
+  "members",
+] as const;
+
 describe("rows that make no sense", () => {
   /** With one of each object. */
   const full = fc.sample(state, { numRuns: 500, seed: 3 }).find(({ model }) => {
@@ -231,6 +254,7 @@ describe("rows that make no sense", () => {
     const routes = tenants.flatMap((tenant) => [...tenant.routes.values()]);
     return (
       tenants.some(({ circuits, vms }) => circuits.size > 0 && vms.size > 0) &&
+      tenants.some(({ vms }) => [...vms.keys()].some(isV6) && ![...vms.keys()].every(isV6)) &&
       routes.some(({ kind }) => kind === "circuit") &&
       routes.some(({ kind }) => kind === "endpoints") &&
       [...model.servers.values()].some(({ standby }) => standby !== undefined)
@@ -265,6 +289,7 @@ describe("rows that make no sense", () => {
     expect(without({ tenants: new Map() })).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^vms4 172\.16\.0\.\d: VNI \d+ is no tenant's$/),
+        expect.stringMatching(/^vms6 2001:db8:16::\d: VNI \d+ is no tenant's$/),
         expect.stringMatching(/^routes4 .*: VNI \d+ is no tenant's$/),
         expect.stringMatching(/^circuits\[\d+\]: VNI \d+ is no tenant's$/),
         expect.stringMatching(/^members: VNI \d+ is no tenant's$/),
@@ -283,11 +308,21 @@ describe("rows that make no sense", () => {
       { prefix_length: 33 },
       /circuits\[\d+\]: prefix length 33/,
     ],
+    [
+      "a circuit's IPv6 prefix length",
+      "circuits",
+      "circuit_record",
+      { prefix_length6: 129, address6: [1, 0, 0, 0] },
+      /circuits\[\d+\]: prefix length 129/,
+    ],
+    ["a circuit's tag", "circuits", "circuit_record", { vlan: 5, tag: 0x800 }, /circuits\[\d+\]: tag 0x800/],
+    ["a tunnel's family", "endpoints", "tunnel", { family: 5 }, /endpoints\[\d+\]: family 5/],
+    ["a tenant's policy", "tenants", "tenant", { policy: 0 }, /tenants\[\d+\]: policy 0/],
     ["a tenant's source check", "tenants", "tenant", { source_check: 9 }, /tenants\[\d+\]: source check 9/],
     ["a tenant's sentinel check", "tenants", "tenant", { source_check: 0 }, /tenants\[\d+\]: source check 0/],
     ["an endpoint's kind", "endpoints", "endpoint", { kind: 7 }, /endpoints\[\d+\]: kind 7/],
     ["an endpoint's state", "endpoints", "endpoint", { state: 77 }, /endpoints\[\d+\]: state 77/],
-    ["a route's kind", "routes", "route4", { kind: 5 }, /routes4 [\d./]+: kind 5/],
+    ["a route's kind", "routes4", "route", { kind: 5 }, /routes4 [\d./]+: kind 5/],
     ["a group's count", "groups", "route_group", { count: 60000 }, /routes4 [\d./]+: route group \d+ counts 60000/],
     ["a profile's encapsulation", "profiles", "profile", { encapsulation: 200 }, /profiles\[\d+\]: encapsulation 200/],
     [
@@ -303,12 +338,12 @@ describe("rows that make no sense", () => {
     const corrupt = (bytes: Uint8Array) =>
       layout.encode(struct, { ...(layout.decode(struct, bytes) as object), ...change } as never);
     const rows = new Map<unknown, unknown>(compiled.rows[field] as ReadonlyMap<unknown, unknown>);
-    const endpointsRoute = [...rows].find(([, row]) => field !== "routes" || (row as Uint8Array)[0] === 1);
+    const endpointsRoute = [...rows].find(([, row]) => field !== "routes4" || (row as Uint8Array)[0] === 1);
     const [key, row] = endpointsRoute ?? [];
     if (row instanceof Uint8Array) rows.set(key, corrupt(row));
     else {
       const { word, record } = row as { word: Uint8Array; record: Uint8Array };
-      const inWord = struct === "endpoint";
+      const inWord = struct === "endpoint" || struct === "tenant";
       rows.set(key, { word: inWord ? corrupt(word) : word, record: inWord ? record : corrupt(record) });
     }
     const decoded = decode({ ...compiled, rows: { ...compiled.rows, [field]: rows } });
@@ -324,9 +359,9 @@ describe("rows that make no sense", () => {
     fc.assert(
       fc.property(state, noise, (wanted, changes) => {
         const compiled = compile(wanted);
-        const fields = ["profiles", "profileDetails", "tenants", "endpoints", "circuits", "groups", "routes"] as const;
+
         const rows: Record<string, unknown> = { ...compiled.rows };
-        for (const field of fields) {
+        for (const field of SPOILED) {
           let at = 0;
           const entries = [...(compiled.rows[field] as ReadonlyMap<unknown, unknown>)].map(([key, row]) => {
             const spoil = (bytes: Uint8Array) => {
@@ -346,13 +381,16 @@ describe("rows that make no sense", () => {
           for (const [nth, offset, byte] of changes) if (nth % 3 === 0) bytes[offset % bytes.length] = byte;
           return [bytes.toString("hex"), value] as const;
         };
-        rows.routes = new Map([...(rows.routes as ReadonlyMap<string, unknown>)].map(spoilKeys));
+        for (const field of ["routes4", "routes6", "members"] as const)
+          rows[field] = new Map([...(rows[field] as ReadonlyMap<string, unknown>)].map(spoilKeys));
         rows.names = new Map([...compiled.rows.names].map(spoilKeys));
-        const words = (table: ReadonlyMap<bigint, bigint>) =>
-          new Map([...table].map(([k, v]) => [k ^ BigInt(changes[0]?.[0] ?? 0), v ^ BigInt(changes[0]?.[2] ?? 0)]));
-        rows.members = words(compiled.rows.members);
-        const vms = compiled.vms.slice();
-        for (const [nth, offset, byte] of changes) if (vms.length > 0) vms[(nth * 64 + offset) % vms.length] = byte;
+        const spoilSlots = (slots: Uint8Array) => {
+          const copy = slots.slice();
+          for (const [nth, offset, byte] of changes)
+            if (copy.length > 0) copy[(nth * 64 + offset) % copy.length] = byte;
+          return copy;
+        };
+        const vms = { vms4: spoilSlots(compiled.vms.vms4), vms6: spoilSlots(compiled.vms.vms6) };
         try {
           const decoded = decode({ rows: rows as unknown as Rows, vms });
           for (const problem of decoded.problems) expect(typeof problem).toBe("string");

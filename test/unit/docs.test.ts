@@ -9,7 +9,7 @@ import { unumProgram } from "../../src/cli/program.ts";
 import { parseModel } from "../../src/document/index.ts";
 import * as shapes from "../../src/document/shapes.ts";
 import { ERROR_CATALOGUE } from "../../src/errors.ts";
-import { RANGES } from "../../src/model/index.ts";
+import { overheadBytes, RANGES, rateText, SMALLEST_MTU_BYTES } from "../../src/model/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -115,8 +115,8 @@ describe("docs/maps.md", () => {
     const known: Readonly<Record<string, number>> = { OBJECTS_MAX: objects, DROP_REASON_COUNT: enumerators.length - 1 };
     const wrong: string[] = [];
     for (const [, name = "", expression = ""] of text.matchAll(/^(?:WORDS|PER_CPU)\((\w+), struct \w+, (.+)\);/gm)) {
-      // The host sets the size of vms4.
-      if (name === "vms4") continue;
+      // The host sets the sizes of the VM tables.
+      if (name === "vms4" || name === "vms6") continue;
       const [, first = "", operator, second = "1"] = /^(\w+)(?: ([*/]) (\w+))?$/.exec(expression) ?? [];
       const [a, b] = [first, second].map((part) => known[part] ?? Number(part)) as [number, number];
       const elements = operator === "/" ? a / b : a * b;
@@ -138,9 +138,28 @@ describe("docs/document.md", () => {
 
   test("has the ranges that values are held to", () => {
     const text = read("docs/document.md");
-    const shown = ["vni", "port", "ttl", "dscp", "mtuBytes", "vmCapacity"] as const;
+    const shown = ["vni", "port", "ttl", "dscp", "mtuBytes", "vmCapacity", "vm6Capacity", "vlan"] as const;
     const missing = shown.filter((name) => !text.includes(`${RANGES[name].min} to ${RANGES[name].max}`));
     expect(missing).toEqual([]);
+    const { min, max } = RANGES.bitsPerSecond;
+    expect(text).toContain(`${rateText(min)} to ${rateText(max)}`);
+  });
+
+  test("has the overhead of every format over every family", () => {
+    const text = read("docs/document.md");
+    const documented = [
+      ...text.matchAll(/^\| (`\w+`(?:, `\w+`)*) \| IPv([46]) \| (\d+) \| (\d+) \| (\d+) \|$/gm),
+    ].flatMap(([, formats = "", family, ...numbers]) =>
+      [...formats.matchAll(/\w+/g)].map(([format]) => [format, Number(family), ...numbers.map(Number)]),
+    );
+    const expected = (["vxlan", "geneve", "nvgre"] as const).flatMap((encapsulation) =>
+      ([4, 6] as const).map((family) => {
+        const overhead = overheadBytes({ encapsulation }, family);
+        const least = (inner: 4 | 6) => Math.max(RANGES.mtuBytes.min, overhead + SMALLEST_MTU_BYTES[inner]);
+        return [encapsulation, family, overhead, least(4), least(6)];
+      }),
+    );
+    expect(documented.sort()).toEqual(expected.sort());
   });
 });
 

@@ -21,6 +21,7 @@ describe("a document with everything", () => {
     expect(shown(model)).toEqual({
       edge: {
         address: "10.2.0.1",
+        address6: "2001:db8:2::1",
         mac: "02:00:00:00:00:01",
         interfaces: [
           { name: "e0", role: "access", mode: "native" },
@@ -28,6 +29,7 @@ describe("a document with everything", () => {
           { name: "e2", role: "both", mode: "native" },
         ],
         vmCapacity: 4096,
+        vm6Capacity: 2048,
       },
       profiles: {
         default: {
@@ -35,36 +37,71 @@ describe("a document with everything", () => {
           port: 4789,
           ttl: 64,
           dscp: "copy",
+          decapsulationDscp: "keep",
           ecn: "normal",
           dontFragment: true,
+          udpChecksum: "zero",
           entropy: "l4",
+          mssClamp: "off",
         },
         far: {
           encapsulation: "vxlan",
           port: 8472,
           ttl: 255,
           dscp: 46,
+          decapsulationDscp: "keep",
           ecn: "compatibility",
           dontFragment: false,
+          udpChecksum: "zero",
           entropy: "l3",
           mtuBytes: 1400,
+          mssClamp: "off",
           bfd: { intervalUs: 100_000, multiplier: 3 },
+        },
+        v6: {
+          encapsulation: "geneve",
+          port: 6081,
+          ttl: 64,
+          dscp: "copy",
+          decapsulationDscp: "copy",
+          ecn: "normal",
+          dontFragment: true,
+          udpChecksum: "full",
+          entropy: "l4",
+          mssClamp: "auto",
+          rateLimit: { bitsPerSecond: 100_000_000, burstBytes: 262_144 },
+        },
+        gre: {
+          encapsulation: "nvgre",
+          ttl: 64,
+          dscp: "copy",
+          decapsulationDscp: "keep",
+          ecn: "normal",
+          dontFragment: true,
+          udpChecksum: "zero",
+          entropy: "l4",
+          mssClamp: "off",
+          rateLimit: { bitsPerSecond: 1_500_000_000, burstBytes: 1_875_000 },
         },
       },
       servers: {
         s1: { address: "10.2.0.2", profile: "default", standby: "s2", mac: "02:00:0a:02:00:02" },
         s2: { address: "10.2.0.3", profile: "far", mac: "02:00:0a:02:00:03" },
         "3": { address: "10.2.0.4", profile: "default", mac: "02:00:00:00:aa:04" },
+        s6: { address: "2001:db8:2::2", profile: "v6", mac: expect.stringMatching(/^02:06:/) },
       },
       gateways: {
         gw1: { address: "10.2.0.9", profile: "default", mac: "02:00:00:00:00:09" },
         gw2: { address: "10.2.0.10", profile: "far", mac: "02:00:00:00:00:10" },
+        gw6: { address: "2001:db8:2::9", profile: "gre", mac: "02:00:00:00:00:11" },
       },
       tenants: {
         acme: {
           vni: 100,
           sourceCheck: "vm",
           servers: ["gw2", "s2"],
+          policy: "direct-preferred",
+          dscpPolicies: {},
           circuits: {
             hq: { interface: "e0", address: "10.1.0.1/24", peer: "10.1.0.2", peerMac: "02:00:00:00:01:02" },
           },
@@ -82,11 +119,55 @@ describe("a document with everything", () => {
           vni: 16777215,
           sourceCheck: "member",
           servers: [],
+          policy: "direct-preferred",
+          dscpPolicies: {},
           circuits: { hq: { interface: "e2", address: "10.1.0.0/31", peer: "10.1.0.1" } },
           routes: {},
           vms: { "172.16.0.5": { server: "s2", mac: "02:00:00:00:00:05" } },
         },
-        quiet: { vni: 1, sourceCheck: "off", servers: [], circuits: {}, routes: {}, vms: {} },
+        dual: {
+          vni: 6,
+          sourceCheck: "vm",
+          servers: [],
+          address: "172.16.255.254",
+          address6: "2001:db8:16::fe",
+          policy: "gateway-only",
+          dscpPolicies: { 8: "gateway-only", 46: "direct-only" },
+          rateLimit: { bitsPerSecond: 1_000_000_000, burstBytes: 1_048_576 },
+          circuits: {
+            one: { interface: "e0", vlan: 100, tag: "802.1q", address: "10.1.0.1/24", peer: "10.1.0.2" },
+            both: {
+              interface: "e0",
+              vlan: 100,
+              innerVlan: 7,
+              tag: "802.1ad",
+              address: "10.1.0.1/24",
+              peer: "10.1.0.3",
+              address6: "2001:db8:1::1/64",
+              peer6: "2001:db8:1::3",
+            },
+            six: { interface: "e2", vlan: 9, tag: "802.1ad", address6: "fd00::/127", peer6: "fd00::1" },
+          },
+          routes: {
+            "2001:db8:16::/48": { kind: "endpoints", via: ["gw6", "s6"] },
+            "fd00::/127": { kind: "circuit", circuit: "six" },
+          },
+          vms: {
+            "172.16.0.5": { server: "s1", mac: "02:00:00:00:00:05", policy: "gateway-only" },
+            "2001:db8:16::5": { server: "s6", mac: "02:00:00:00:00:05" },
+            "2001:db8:16::6": { server: "s1", mac: "02:00:00:00:00:06", policy: "direct-only" },
+          },
+        },
+        quiet: {
+          vni: 1,
+          sourceCheck: "off",
+          servers: [],
+          policy: "direct-preferred",
+          dscpPolicies: {},
+          circuits: {},
+          routes: {},
+          vms: {},
+        },
       },
     });
   });
@@ -123,6 +204,9 @@ describe("a document with everything", () => {
       ...model.tenants.values(),
       model.tenants.get("acme")?.servers,
       model.tenants.get("acme")?.circuits.get("hq"),
+      model.tenants.get("dual")?.rateLimit,
+      model.profiles.get("v6")?.rateLimit,
+      ...(model.tenants.get("dual")?.vms.values() ?? []),
       ...(model.tenants.get("acme")?.routes.values() ?? []),
       ...(model.tenants.get("acme")?.vms.values() ?? []),
     ]) {
@@ -149,7 +233,13 @@ test("an alias is what it stands for", () => {
 test("the smallest document has a default profile, and room for VMs", () => {
   const { model, notices } = parseModel("version: 1\nedge: {address: 10.2.0.1}", "x");
   expect(notices).toEqual([]);
-  expect(model.edge).toEqual({ address: "10.2.0.1", mac: "02:00:0a:02:00:01", interfaces: [], vmCapacity: 1_048_576 });
+  expect(model.edge).toEqual({
+    address: "10.2.0.1",
+    mac: "02:00:0a:02:00:01",
+    interfaces: [],
+    vmCapacity: 1_048_576,
+    vm6Capacity: 262_144,
+  });
   expect([...model.profiles.keys()]).toEqual(["default"]);
 });
 
@@ -157,6 +247,49 @@ test("a profile that says one thing has the defaults for the rest", () => {
   const { model } = parseModel("version: 1\nedge: {address: 10.2.0.1}\nprofiles: {default: {ttl: 9}, plain: }", "x");
   expect(model.profiles.get("default")?.ttl).toBe(9);
   expect(model.profiles.get("plain")?.ttl).toBe(64);
+});
+
+test("an edge over IPv6 alone has a MAC made of its address", () => {
+  const { model } = parseModel(
+    "version: 1\nedge: {address6: 2001:db8:2::1}\nservers: {s: {address: 2001:db8:2::2}}",
+    "x",
+  );
+  expect(model.edge.address).toBeUndefined();
+  expect(model.edge.mac).toMatch(/^02:06:/);
+  expect(model.servers.get("s")?.mac).not.toBe(model.edge.mac);
+});
+
+test("a port is that of the format, where there is one", () => {
+  const profiles = "{g: {encapsulation: geneve}, n: {encapsulation: nvgre}, own: {encapsulation: geneve, port: 4789}}";
+  const { model } = parseModel(`version: 1\nedge: {address: 10.2.0.1}\nprofiles: ${profiles}`, "x");
+  expect([...model.profiles.values()].map(({ port }) => port)).toEqual([6081, undefined, 4789, 4789]);
+  expect(model.profiles.get("n")).not.toHaveProperty("port");
+});
+
+test("what tenants may share", () => {
+  const { model } = parseModel(
+    [
+      "version: 1",
+      "edge: {address: 10.2.0.1, interfaces: [{name: e0, role: both}]}",
+      "servers: {s1: {address: 10.2.0.2}}",
+      "tenants:",
+      "  # Every VM of a server has the same router.",
+      "  a:",
+      "    vni: 1",
+      "    circuits:",
+      "      x: {interface: e0, vlan: 1, address: 10.0.0.1/24, peer: 10.0.0.2}",
+      "      y: {interface: e0, vlan: 2, address: 10.0.0.1/24, peer: 10.0.0.3}",
+      "      z: {interface: e0, vlan: 2, innerVlan: 1, address: 10.0.0.1/24, peer: 10.0.0.4}",
+      "  # And another tenant has all of the addresses again.",
+      "  b:",
+      "    vni: 2",
+      "    address: 10.0.0.3",
+      "    circuits: {x: {interface: e0, address: 10.0.0.1/24, peer: 10.0.0.2}}",
+      "    vms: {10.0.0.4: {server: s1, mac: 02:00:00:00:00:05}}",
+    ].join("\n"),
+    "x",
+  );
+  expect(model.tenants.get("a")?.circuits.size).toBe(3);
 });
 
 test("__proto__ is a key like any other, and refused as a name", () => {

@@ -1,25 +1,44 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { macFromIpv4, parseInterfaceAddress, parseIpv4, parseMac, parsePrefix } from "../../src/address/index.ts";
-import type { Model, Route, Server, Tenant } from "../../src/model/index.ts";
 import {
+  macFromIpv4,
+  parseInterfaceAddress,
+  parseInterfaceAddress6,
+  parseIp,
+  parseIpPrefix,
+  parseIpv4,
+  parseIpv6,
+  parseMac,
+  parsePrefix,
+} from "../../src/address/index.ts";
+import type { Circuit, Model, Profile, Route, Server, Tenant } from "../../src/model/index.ts";
+import {
+  burstRange,
   closest,
   DEFAULT_PROFILE,
+  defaultBurstBytes,
   durationText,
   isInterfaceName,
   isName,
   OBJECTS_MAX,
+  overheadBytes,
   PROFILES_MAX,
   parseDurationUs,
+  parseRate,
+  parseSize,
+  RANGES,
+  rateText,
+  sizeText,
   suggestion,
+  usesInner6,
   VIA_MAX,
   validateModel,
 } from "../../src/model/index.ts";
 
 const mac = parseMac("02:00:00:00:00:05");
 const server = (address: string, standby?: string): Server => ({
-  address: parseIpv4(address),
+  address: parseIp(address),
   profile: "default",
   mac,
   ...(standby === undefined ? {} : { standby }),
@@ -28,6 +47,8 @@ const tenant = (fields: Partial<Tenant> = {}): Tenant => ({
   vni: 1,
   sourceCheck: "vm",
   servers: [],
+  policy: "direct-preferred",
+  dscpPolicies: new Map(),
   circuits: new Map(),
   routes: new Map(),
   vms: new Map(),
@@ -39,6 +60,7 @@ const model = (fields: Partial<Model> = {}): Model => ({
     mac: macFromIpv4(parseIpv4("10.2.0.1")),
     interfaces: [{ name: "e0", role: "access", mode: "native" }],
     vmCapacity: 1024,
+    vm6Capacity: 1024,
   },
   profiles: new Map([["default", DEFAULT_PROFILE]]),
   servers: new Map([["s1", server("10.2.0.2")]]),
@@ -91,6 +113,106 @@ test("more VMs than the table is made for", () => {
   expect(problems(model({ tenants }))).toEqual([
     "edge/capacity/vms: 1200 VMs do not fit into the 1024 that the table is made for, expected a larger capacity",
   ]);
+});
+
+test("IPv6 VMs have a table of their own", () => {
+  const vms = (prefix: string, count: number) =>
+    new Map(Array.from({ length: count }, (_, i) => [parseIp(`${prefix}${i + 1}`), { server: "s1", mac }] as const));
+  const [six, four] = [vms("2001:db8::", 1025), vms("10.3.0.", 200)];
+  expect(problems(model({ tenants: new Map([["t", tenant({ vms: new Map([...four, ...six]) })]]) }))).toEqual([
+    "edge/capacity/vms6: 1025 IPv6 VMs do not fit into the 1024 that the table is made for, expected a larger capacity",
+  ]);
+  expect(problems(model({ edge: { ...model().edge, vm6Capacity: 0, vmCapacity: 0 } }))).toEqual([
+    "edge/capacity/vms: 0 is out of range, expected 1024 to 16777216",
+    "edge/capacity/vms6: 0 is out of range, expected 1024 to 16777216",
+  ]);
+});
+
+describe("objects that exclude each other, from a source that is no document", () => {
+  const one = (fields: Partial<Tenant>): Model => model({ tenants: new Map([["t", tenant(fields)]]) });
+  const profiles = (fields: Partial<Profile>): Model =>
+    model({ profiles: new Map([["default", { ...DEFAULT_PROFILE, ...fields }]]) });
+
+  test("an edge without any address", () => {
+    const { address: _, ...edge } = model().edge;
+    expect(problems(model({ edge }))).toEqual(["edge/address: missing, expected an IPv4 address, or address6"]);
+  });
+
+  test("a UDP format without a port", () => {
+    const { port: _, ...profile } = DEFAULT_PROFILE;
+    expect(problems(model({ profiles: new Map([["default", profile]]) }))).toEqual([
+      "profiles/default/port: missing, expected the UDP port of vxlan",
+    ]);
+  });
+
+  test("a VLAN without the kind of its tag", () => {
+    const circuit: Circuit = {
+      interface: "e0",
+      vlan: 5,
+      address: parseInterfaceAddress("10.1.0.1/24"),
+      peer: parseIpv4("10.1.0.2"),
+    };
+    expect(problems(one({ circuits: new Map([["c", circuit]]) }))).toEqual([
+      "tenants/t/circuits/c/tag: missing, expected 802.1q or 802.1ad beside vlan",
+    ]);
+  });
+
+  test("a code point that is none, and numbers that are no integers", () => {
+    const policies = new Map([
+      [64, "direct-only" as const],
+      [1.5, "direct-only" as const],
+    ]);
+    expect(problems(one({ dscpPolicies: policies }))).toEqual([
+      "tenants/t/dscpPolicy/64: 64 is out of range, expected 0 to 63",
+      "tenants/t/dscpPolicy/1.5: 1.5 is out of range, expected 0 to 63",
+    ]);
+    expect(problems(profiles({ mtuBytes: 1400.5 }))).toEqual([
+      "profiles/default/mtu: 1400.5 is out of range, expected 576 to 65535",
+    ]);
+    expect(problems(profiles({ rateLimit: { bitsPerSecond: 1e6, burstBytes: 1500.5 } }))).toEqual([
+      "profiles/default/rateLimit/burst: 1500.5B is out of range, expected 1500B to 500kB",
+    ]);
+  });
+
+  test("IPv4-mapped addresses", () => {
+    const mapped = "::ffff:a02:9" as never;
+    const gateways = new Map([["g", { address: mapped, profile: "default", mac }]]);
+    const edge = { ...model().edge, address6: parseIpv6("2001:db8::1") };
+    expect(problems(model({ edge, gateways }))).toEqual([
+      "gateways/g/address: ::ffff:a02:9 is an IPv4-mapped address, expected the address of one machine",
+    ]);
+  });
+});
+
+test("the overhead of each format over each family is the length of its headers", () => {
+  // Outer IP, UDP or nothing, VXLAN, Geneve or GRE with its key, inner Ethernet.
+  const table = [
+    ["vxlan", 4, 20 + 8 + 8 + 14],
+    ["vxlan", 6, 40 + 8 + 8 + 14],
+    ["geneve", 4, 20 + 8 + 8 + 14],
+    ["geneve", 6, 40 + 8 + 8 + 14],
+    ["nvgre", 4, 20 + 8 + 14],
+    ["nvgre", 6, 40 + 8 + 14],
+  ] as const;
+  for (const [encapsulation, family, bytes] of table) expect(overheadBytes({ encapsulation }, family)).toBe(bytes);
+});
+
+test("tenants use IPv6 as soon as anything of them has an IPv6 address", () => {
+  const uses = (fields: Partial<Tenant>): boolean => usesInner6(model({ tenants: new Map([["t", tenant(fields)]]) }));
+  const route: Route = { kind: "endpoints", via: ["s1"] };
+  const address = parseInterfaceAddress("10.1.0.1/24");
+  const address6 = parseInterfaceAddress6("2001:db8::1/64");
+  expect(uses({})).toBe(false);
+  expect(uses({ address: parseIpv4("10.0.0.1") })).toBe(false);
+  expect(uses({ address6: parseIpv6("2001:db8::1") })).toBe(true);
+  expect(uses({ vms: new Map([[parseIp("10.0.0.1"), { server: "s1", mac }]]) })).toBe(false);
+  expect(uses({ vms: new Map([[parseIp("2001:db8::1"), { server: "s1", mac }]]) })).toBe(true);
+  expect(uses({ routes: new Map([[parseIpPrefix("10.0.0.0/8"), route]]) })).toBe(false);
+  expect(uses({ routes: new Map([[parseIpPrefix("::/0"), route]]) })).toBe(true);
+  expect(uses({ circuits: new Map([["c", { interface: "e0", address, peer: parseIpv4("10.1.0.2") }]]) })).toBe(false);
+  expect(uses({ circuits: new Map([["c", { interface: "e0", address6, peer6: parseIpv6("2001:db8::2") }]]) })).toBe(
+    true,
+  );
 });
 
 test("more objects than there are indexes", () => {
@@ -212,6 +334,79 @@ test("durations read back as they are written", () => {
     }),
   );
   expect([1_500_000, 2_000_000, 1500, 0].map(durationText)).toEqual(["1500ms", "2s", "1500us", "0us"]);
+});
+
+describe("rates and sizes", () => {
+  test.each([
+    ["64kbit/s", 64_000],
+    ["100Mbit/s", 100_000_000],
+    ["2.5Gbit/s", 2_500_000_000],
+    ["0.1Gbit/s", 100_000_000],
+    ["1bit/s", 1],
+    ["0bit/s", 0],
+    ["1.001kbit/s", 1001],
+    ["999999999999Gbit/s", 999_999_999_999e9],
+  ])("%s", (text, value) => expect(parseRate(text)).toBe(value));
+
+  test.each([
+    ["1500B", 1500],
+    ["1kB", 1000],
+    ["1KiB", 1024],
+    ["1MB", 1_000_000],
+    ["1MiB", 1_048_576],
+    ["1.5MiB", 1_572_864],
+    ["0.5KiB", 512],
+  ])("%s", (text, value) => expect(parseSize(text)).toBe(value));
+
+  test.each([
+    ..."|1|bit/s|1 bit/s|01bit/s|-1bit/s|+1bit/s|.5kbit/s|5.kbit/s|1e3bit/s|0.5bit/s|1.0001kbit/s|1Mbit|1mbit/s".split(
+      "|",
+    ),
+    ..."1Mbps|1MB/s|1Tbit/s|1234567890123bit/s|1.0000000000Gbit/s|constructor|1toString".split("|"),
+  ])("no rate: %j", (text) => expect(parseRate(text)).toBeUndefined());
+
+  test.each([..."|1|B|1 B|1b|1K|1KB|1kiB|1GiB|01B|0.5B|0.0001KiB|-1B|1bit/s".split("|")])("no size: %j", (text) =>
+    expect(parseSize(text)).toBeUndefined(),
+  );
+
+  test("read back as they are written", () => {
+    const factor = fc.constantFrom(1, 1000, 1024, 1_000_000, 1_048_576);
+    fc.assert(
+      fc.property(fc.nat(900_000), factor, (count, each) => {
+        expect(parseRate(rateText(count * each))).toBe(count * each);
+        expect(parseSize(sizeText(count * each))).toBe(count * each);
+      }),
+    );
+    expect([0, 1500, 64_000, 1_500_000, 2e9].map(rateText)).toEqual([
+      "0bit/s",
+      "1500bit/s",
+      "64kbit/s",
+      "1500kbit/s",
+      "2Gbit/s",
+    ]);
+    expect([0, 1500, 1000, 65_536, 1_000_000, 3_145_728].map(sizeText)).toEqual([
+      "0B",
+      "1500B",
+      "1kB",
+      "64KiB",
+      "1MB",
+      "3MiB",
+    ]);
+  });
+
+  test("a burst that is not given is one that may be", () => {
+    const { min, max } = RANGES.bitsPerSecond;
+    expect([min, 1_000_000, 100_000_000, max].map(defaultBurstBytes)).toEqual([32_000, 65_536, 125_000, 500_000_000]);
+    fc.assert(
+      fc.property(fc.integer({ min, max }), (rate) => {
+        const range = burstRange(rate);
+        expect(range.min).toBe(1500);
+        expect(defaultBurstBytes(rate)).toBeGreaterThanOrEqual(range.min);
+        expect(defaultBurstBytes(rate)).toBeLessThanOrEqual(range.max);
+        expect(Number.isInteger(defaultBurstBytes(rate))).toBe(true);
+      }),
+    );
+  });
 });
 
 test("the model allows as many objects as the maps hold", () => {

@@ -1,72 +1,121 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Ipv4, Ipv4Prefix } from "../../src/address/index.ts";
-import { ipv4FromNumber, macFromBytes, parseIpv4, prefixOf } from "../../src/address/index.ts";
+import type { IpAddress, IpPrefix } from "../../src/address/index.ts";
+import { ipv4FromNumber, ipv6FromBytes, macFromBytes, parseIp, parseIpv4, prefixOf } from "../../src/address/index.ts";
 import type { Change, ObjectKind } from "../../src/control/plan.ts";
 import { planChanges, summarise } from "../../src/control/plan.ts";
-import type { Model, Profile, Route, Tenant } from "../../src/model/index.ts";
+import type { Model, Profile, Route, Tenant, Vm } from "../../src/model/index.ts";
 import { DEFAULT_PROFILE } from "../../src/model/index.ts";
 
 const name = fc.constantFrom("a", "b", "c", "d", "e10", "e9");
 const ipv4 = fc.nat(0xffffffff).map(ipv4FromNumber);
+const ipv6 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => ipv6FromBytes(bytes));
+const ip: fc.Arbitrary<IpAddress> = fc.oneof(ipv4, ipv6);
+const policy = fc.constantFrom("direct-preferred" as const, "direct-only" as const, "gateway-only" as const);
+const rateLimit = fc.record({
+  bitsPerSecond: fc.constantFrom(64_000, 100_000_000),
+  burstBytes: fc.constantFrom(1500, 65_536),
+});
 const mac = fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => macFromBytes(bytes));
 const names = fc.uniqueArray(name, { maxLength: 4 });
-const mapOf = <K extends string, V>(key: fc.Arbitrary<K>, value: fc.Arbitrary<V>): fc.Arbitrary<ReadonlyMap<K, V>> =>
+const mapOf = <K extends string | number, V>(
+  key: fc.Arbitrary<K>,
+  value: fc.Arbitrary<V>,
+): fc.Arbitrary<ReadonlyMap<K, V>> =>
   fc.uniqueArray(fc.tuple(key, value), { maxLength: 4, selector: ([k]) => k }).map((entries) => new Map(entries));
 
 const profile: fc.Arbitrary<Profile> = fc.record(
   {
-    encapsulation: fc.constant("vxlan" as const),
+    encapsulation: fc.constantFrom("vxlan" as const, "geneve" as const, "nvgre" as const),
     port: fc.integer({ min: 1, max: 3 }),
     ttl: fc.integer({ min: 1, max: 3 }),
     dscp: fc.oneof(fc.constant("copy" as const), fc.nat(2)),
+    decapsulationDscp: fc.constantFrom("keep" as const, "copy" as const),
     ecn: fc.constantFrom("normal" as const, "compatibility" as const),
     dontFragment: fc.boolean(),
     entropy: fc.constantFrom("l4" as const, "l3" as const),
+    udpChecksum: fc.constantFrom("zero" as const, "full" as const),
     mtuBytes: fc.constantFrom(1400, 9000),
+    mssClamp: fc.constantFrom("off" as const, "auto" as const),
+    rateLimit,
     bfd: fc.record({ intervalUs: fc.constantFrom(300, 1000), multiplier: fc.constantFrom(3, 5) }),
   },
-  { requiredKeys: ["encapsulation", "port", "ttl", "dscp", "ecn", "dontFragment", "entropy"] },
+  {
+    requiredKeys: [
+      "encapsulation",
+      "ttl",
+      "dscp",
+      "decapsulationDscp",
+      "ecn",
+      "dontFragment",
+      "udpChecksum",
+      "entropy",
+      "mssClamp",
+    ],
+  },
 );
 const server = fc.record(
-  { address: ipv4, profile: name, standby: name, mac },
+  { address: ip, profile: name, standby: name, mac },
   { requiredKeys: ["address", "profile", "mac"] },
 );
 const route: fc.Arbitrary<Route> = fc.oneof(
   names.map((via) => ({ kind: "endpoints" as const, via })),
   name.map((circuit) => ({ kind: "circuit" as const, circuit })),
 );
-const prefix = fc.tuple(ipv4, fc.constantFrom(0, 8, 24, 32)).map(([address, length]) => prefixOf(address, length));
-const address = fc.constantFrom("172.16.0.9", "172.16.0.10", "172.16.1.1").map(parseIpv4);
-const tenant: fc.Arbitrary<Tenant> = fc.record({
-  vni: fc.integer({ min: 1, max: 9 }),
-  sourceCheck: fc.constantFrom("vm" as const, "member" as const, "off" as const),
-  servers: names,
-  circuits: mapOf(
-    name,
-    fc.record(
-      { interface: name, address: prefix.map((p) => p as never), peer: ipv4, peerMac: mac },
-      { requiredKeys: ["interface", "address", "peer"] },
+const prefix = fc.tuple(ip, fc.constantFrom(0, 8, 24, 32)).map(([address, length]) => prefixOf(address, length));
+const address = fc.constantFrom("172.16.0.9", "172.16.0.10", "172.16.1.1", "2001:db8::9", "2001:db8::10").map(parseIp);
+const tenant: fc.Arbitrary<Tenant> = fc.record(
+  {
+    vni: fc.integer({ min: 1, max: 9 }),
+    sourceCheck: fc.constantFrom("vm" as const, "member" as const, "off" as const),
+    servers: names,
+    address: ipv4,
+    address6: ipv6,
+    policy,
+    dscpPolicies: mapOf(fc.nat(63), policy),
+    rateLimit,
+    circuits: mapOf(
+      name,
+      fc.record(
+        {
+          interface: name,
+          vlan: fc.constantFrom(1, 100),
+          innerVlan: fc.constantFrom(1, 7),
+          tag: fc.constantFrom("802.1q" as const, "802.1ad" as const),
+          address: prefix.map((p) => p as never),
+          peer: ipv4,
+          address6: prefix.map((p) => p as never),
+          peer6: ipv6,
+          peerMac: mac,
+        },
+        { requiredKeys: ["interface"] },
+      ),
     ),
-  ),
-  routes: mapOf(prefix, route),
-  vms: mapOf(address, fc.record({ server: name, mac })),
-});
+    routes: mapOf(prefix, route),
+    vms: mapOf(address, fc.record({ server: name, mac, policy }, { requiredKeys: ["server", "mac"] })),
+  },
+  { requiredKeys: ["vni", "sourceCheck", "servers", "policy", "dscpPolicies", "circuits", "routes", "vms"] },
+);
 const port = fc.record({
   name,
   role: fc.constantFrom("access" as const, "underlay" as const, "both" as const),
   mode: fc.constantFrom("native" as const, "generic" as const),
 });
 const model: fc.Arbitrary<Model> = fc.record({
-  edge: fc.record({
-    address: ipv4,
-    mac,
-    interfaces: fc.uniqueArray(port, { maxLength: 3, selector: (each) => each.name }),
-    vmCapacity: fc.constantFrom(1024, 2048),
-  }),
+  edge: fc.record(
+    {
+      address: ipv4,
+      address6: ipv6,
+      mac,
+      interfaces: fc.uniqueArray(port, { maxLength: 3, selector: (each) => each.name }),
+      vmCapacity: fc.constantFrom(1024, 2048),
+      vm6Capacity: fc.constantFrom(1024, 2048),
+    },
+    { requiredKeys: ["mac", "interfaces", "vmCapacity", "vm6Capacity"] },
+  ),
   profiles: mapOf(name, profile),
   servers: mapOf(name, server),
-  gateways: mapOf(name, fc.record({ address: ipv4, profile: name, mac })),
+  gateways: mapOf(name, fc.record({ address: ip, profile: name, mac })),
   tenants: mapOf(name, tenant),
 });
 
@@ -103,12 +152,13 @@ function shuffled(state: Model): Model {
     {
       ...each,
       servers: [...each.servers].reverse(),
+      dscpPolicies: reversed(each.dscpPolicies),
       circuits: reversed(each.circuits),
       vms: reversed(each.vms),
       routes: new Map(
         [...each.routes]
           .reverse()
-          .map(([p, r]): [Ipv4Prefix, Route] => [p, r.kind === "circuit" ? r : { ...r, via: [...r.via].reverse() }]),
+          .map(([p, r]): [IpPrefix, Route] => [p, r.kind === "circuit" ? r : { ...r, via: [...r.via].reverse() }]),
       ),
     },
   ]);
@@ -130,7 +180,8 @@ function flat(state: Model): Map<string, unknown> {
   for (const [key, each] of state.servers) table.set(`server ${key}`, each);
   for (const [key, each] of state.gateways) table.set(`gateway ${key}`, each);
   for (const [key, { circuits, routes, vms, ...each }] of state.tenants) {
-    table.set(`tenant ${key}`, { ...each, servers: [...each.servers].sort() });
+    const dscpPolicies = Object.fromEntries(each.dscpPolicies);
+    table.set(`tenant ${key}`, { ...each, servers: [...each.servers].sort(), dscpPolicies });
     for (const [inner, circuit] of circuits) table.set(`circuit ${key}/${inner}`, circuit);
     for (const [inner, r] of routes) {
       table.set(`route ${key}/${inner}`, r.kind === "circuit" ? r : { ...r, via: [...r.via].sort() });
@@ -226,7 +277,13 @@ describe("planChanges", () => {
 
   test("says what changes, in the words of the document", () => {
     const base = {
-      edge: { address: parseIpv4("10.2.0.1"), mac: "02:00:0a:02:00:01" as never, interfaces: [], vmCapacity: 1024 },
+      edge: {
+        address: parseIpv4("10.2.0.1"),
+        mac: "02:00:0a:02:00:01" as never,
+        interfaces: [],
+        vmCapacity: 1024,
+        vm6Capacity: 1024,
+      },
       profiles: new Map([["default", DEFAULT_PROFILE]]),
       servers: new Map(),
       gateways: new Map(),
@@ -234,7 +291,17 @@ describe("planChanges", () => {
     };
     const changed: Model = {
       ...base,
-      profiles: new Map([["default", { ...DEFAULT_PROFILE, ttl: 9, bfd: { intervalUs: 100_000, multiplier: 3 } }]]),
+      profiles: new Map([
+        [
+          "default",
+          {
+            ...DEFAULT_PROFILE,
+            ttl: 9,
+            rateLimit: { bitsPerSecond: 2_500_000, burstBytes: 65_536 },
+            bfd: { intervalUs: 100_000, multiplier: 3 },
+          },
+        ],
+      ]),
     };
     expect(planChanges(changed, base)).toEqual([
       {
@@ -243,6 +310,8 @@ describe("planChanges", () => {
         name: "default",
         fields: [
           { field: "ttl", from: "64", to: "9" },
+          { field: "rateLimit.rate", from: undefined, to: "2500kbit/s" },
+          { field: "rateLimit.burst", from: undefined, to: "64KiB" },
           { field: "bfd.interval", from: undefined, to: "100ms" },
           { field: "bfd.multiplier", from: undefined, to: "3" },
         ],
@@ -250,27 +319,75 @@ describe("planChanges", () => {
     ]);
   });
 
-  test("orders VMs by number and not by text", () => {
-    const vms = ["172.16.0.10", "172.16.0.9", "9.0.0.1"].map((each): [Ipv4, { server: string; mac: never }] => [
-      parseIpv4(each),
-      { server: "s", mac: "02:00:00:00:00:01" as never },
-    ]);
-    const tenantOf = (entries: typeof vms): Model => ({
-      edge: { address: parseIpv4("10.2.0.1"), mac: "02:00:0a:02:00:01" as never, interfaces: [], vmCapacity: 1024 },
-      profiles: new Map(),
-      servers: new Map(),
-      gateways: new Map(),
-      tenants: new Map([
-        [
-          "t",
-          { vni: 1, sourceCheck: "vm", servers: [], circuits: new Map(), routes: new Map(), vms: new Map(entries) },
-        ],
+  const tenantOf = (fields: Partial<Tenant>): Model => ({
+    edge: {
+      address: parseIpv4("10.2.0.1"),
+      mac: "02:00:0a:02:00:01" as never,
+      interfaces: [],
+      vmCapacity: 1024,
+      vm6Capacity: 1024,
+    },
+    profiles: new Map(),
+    servers: new Map(),
+    gateways: new Map(),
+    tenants: new Map([
+      [
+        "t",
+        {
+          vni: 1,
+          sourceCheck: "vm",
+          servers: [],
+          policy: "direct-preferred",
+          dscpPolicies: new Map(),
+          circuits: new Map(),
+          routes: new Map(),
+          vms: new Map(),
+          ...fields,
+        },
+      ],
+    ]),
+  });
+
+  test("orders VMs and routes by number and not by text, IPv4 first", () => {
+    const addresses = ["2001:db8::10", "172.16.0.10", "2001:db8::9", "172.16.0.9", "9.0.0.1", "fd00::"].map(parseIp);
+    const vm = { server: "s", mac: "02:00:00:00:00:01" as never };
+    const full = tenantOf({
+      vms: new Map(addresses.map((each): [IpAddress, Vm] => [each, vm])),
+      routes: new Map(addresses.map((each): [IpPrefix, Route] => [prefixOf(each, 32), { kind: "endpoints", via: [] }])),
+    });
+    const order = ["9.0.0.1", "172.16.0.9", "172.16.0.10", "2001:db8::9", "2001:db8::10", "fd00::"];
+    const routes = ["9.0.0.1/32", "172.16.0.9/32", "172.16.0.10/32", "2001:db8::/32", "fd00::/32"];
+    const added = planChanges(full, tenantOf({}));
+    expect(added.map((change) => change.name)).toEqual([...routes, ...order]);
+    const removed = planChanges(tenantOf({}), full);
+    expect(removed.map((change) => change.name)).toEqual([...order.reverse(), ...routes.reverse()]);
+  });
+
+  test("says a policy of each code point on its own", () => {
+    const before = tenantOf({
+      dscpPolicies: new Map([
+        [46, "direct-only"],
+        [8, "gateway-only"],
       ]),
     });
-    const added = planChanges(tenantOf(vms), tenantOf([]));
-    expect(added.map((change) => change.name)).toEqual(["9.0.0.1", "172.16.0.9", "172.16.0.10"]);
-    const removed = planChanges(tenantOf([]), tenantOf(vms));
-    expect(removed.map((change) => change.name)).toEqual(["172.16.0.10", "172.16.0.9", "9.0.0.1"]);
+    const after = tenantOf({
+      dscpPolicies: new Map([
+        [0, "direct-only"],
+        [46, "gateway-only"],
+      ]),
+    });
+    expect(planChanges(after, before)).toEqual([
+      {
+        action: "change",
+        kind: "tenant",
+        name: "t",
+        fields: [
+          { field: "dscpPolicy.8", from: "gateway-only", to: undefined },
+          { field: "dscpPolicy.46", from: "direct-only", to: "gateway-only" },
+          { field: "dscpPolicy.0", from: undefined, to: "direct-only" },
+        ],
+      },
+    ]);
   });
 });
 
