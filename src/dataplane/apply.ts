@@ -5,88 +5,138 @@
 // then the deletes, the other way round. Before record slots and freed indexes are used again, and before anything is
 // taken away, the kernel is asked to wait for running programs (gracePeriod): no packet follows half of a change.
 
-import { SLOT_BYTES, WORD_BYTES } from "../bpf/bucket-table.ts";
+import { WORD_BYTES } from "../bpf/bucket-table.ts";
 import { gracePeriod } from "../bpf/system.ts";
 import { resetTraffic } from "./counters.ts";
+import { forgetPathMtus, forgetPeers } from "./forget.ts";
 import type { Observed } from "./observe.ts";
 import { observe } from "./observe.ts";
 import type { Plane } from "./plane.ts";
 import { elementKey } from "./plane.ts";
 import { expire, rememberMoves, retireMembers } from "./remember.ts";
-import type { WordAndRecord } from "./rows.ts";
+import type { Difference } from "./rows.ts";
 import { fromHex } from "./rows.ts";
-import { CIRCUIT_MAPS, deleteWords, ENDPOINT_MAPS, putWords, standbysFirst, storeRecord, storeWord } from "./store.ts";
+import {
+  CIRCUIT_MAPS,
+  clear,
+  deleteSlots,
+  ENDPOINT_MAPS,
+  putSlots,
+  standbysFirst,
+  storeRecord,
+  storeWord,
+  TENANT_MAPS,
+} from "./store.ts";
+import type { VmTable } from "./vm-rows.ts";
+import { VM_TABLES } from "./vm-rows.ts";
 import type { Writes } from "./writes.ts";
 import { hasDeletes, planWrites, writeCount } from "./writes.ts";
 
-function putAll(plane: Plane, writes: Writes, observed: Observed): void {
-  const { layout } = plane;
-  for (const [key, text] of writes.names.puts) plane.map("names").update(fromHex(key), layout.encode("name", { text }));
-  // The MAC that packets read is all in the first word; the address after it is for user space.
-  if (writes.edge) plane.array("edge").write(0, writes.desired.edge);
-  for (const [index, bytes] of writes.profiles.puts) storeWord(plane, "profiles", index, bytes);
-  for (const [index, bytes] of writes.profileDetails.puts) storeWord(plane, "profile_details", index, bytes);
+const NOTHING = new Uint8Array(0);
 
+function putProfiles(plane: Plane, writes: Writes, observed: Observed): void {
+  // What only people read may be several words: nothing depends on seeing them together.
+  for (const [index, bytes] of writes.profileDetails.puts) plane.array("profile_details").write(index, bytes);
+  putLimits(plane, "profile", writes.profileLimits, observed.rows.profileLimits);
+  for (const [index, bytes] of writes.profiles.puts) storeWord(plane, "profiles", index, bytes);
+}
+
+function putTenants(plane: Plane, writes: Writes, observed: Observed): void {
+  for (const [index, bytes] of writes.tenantDetails.puts) plane.array("tenant_details").write(index, bytes);
+  putLimits(plane, "tenant", writes.tenantLimits, observed.rows.tenantLimits);
+  for (const [index, row] of writes.tenants.puts) {
+    const live = observed.slots.tenants.get(index);
+    if (live === undefined) resetTraffic(plane, "tenant_counters", index);
+    storeRecord(plane, TENANT_MAPS, index, row, live);
+  }
+}
+
+/** A limit is there before the flag that points to it. One that is new to its index starts with a full bucket. */
+function putLimits(
+  plane: Plane,
+  kind: "profile" | "tenant",
+  { puts }: Difference<number, Uint8Array>,
+  old: ReadonlyMap<number, Uint8Array>,
+): void {
+  for (const [index, bytes] of puts) {
+    if (!old.has(index)) clear(plane, `${kind}_meters`, index);
+    storeWord(plane, `${kind}_limits`, index, bytes);
+  }
+}
+
+function putEndpoints(plane: Plane, writes: Writes, observed: Observed): void {
   // An endpoint that gets another address answers from there as soon as it is sent to: it is believed first.
-  putWords(plane, "sources4", writes.sources.puts);
-  putWords(plane, "services4", writes.services.puts);
+  putSlots(plane, "sources4", writes.sources4.puts);
+  putSlots(plane, "sources6", writes.sources6.puts);
+  putSlots(plane, "services4", writes.services4.puts);
+  putSlots(plane, "services6", writes.services6.puts);
   for (const [ifindex] of writes.egress.puts) plane.map("egress").update(elementKey(ifindex), elementKey(ifindex));
   for (const [index, row] of standbysFirst(plane, writes.endpoints.puts)) {
     const live = observed.slots.endpoints.get(index);
     if (live === undefined) resetTraffic(plane, "endpoint_counters", index);
     storeRecord(plane, ENDPOINT_MAPS, index, row, live);
   }
-  for (const [index, bytes] of writes.tenants.puts) {
-    if (!observed.rows.tenants.has(index)) resetTraffic(plane, "tenant_counters", index);
-    storeWord(plane, "tenants", index, bytes);
-  }
+}
+
+function putAll(plane: Plane, writes: Writes, observed: Observed): void {
+  const { layout } = plane;
+  for (const [key, text] of writes.names.puts) plane.map("names").update(fromHex(key), layout.encode("name", { text }));
+  // The MAC that packets read is all in the first word; the addresses after it are for user space.
+  if (writes.edge) plane.array("edge").write(0, writes.desired.edge);
+  forgetPathMtus(plane, writes, observed);
+  putProfiles(plane, writes, observed);
+  putEndpoints(plane, writes, observed);
+  putTenants(plane, writes, observed);
   for (const [index, row] of writes.circuits.puts) {
-    if (peerChanged(plane, row, observed.rows.circuits.get(index)))
-      storeWord(plane, "circuit_peers", index, new Uint8Array(WORD_BYTES));
+    forgetPeers(plane, index, row, observed.rows.circuits.get(index));
     storeRecord(plane, CIRCUIT_MAPS, index, row, observed.slots.circuits.get(index));
   }
-  putWords(plane, "members", writes.members.puts);
+  putSlots(plane, "members", writes.members.puts);
   for (const [index, bytes] of writes.groups.puts) plane.array("route_groups").write(index, bytes);
-  for (const [key, value] of writes.routes.puts) plane.map("routes4").update(fromHex(key), value);
-  if (writes.vmsMoved.length > 0) rememberMoves(plane, writes, observed);
-  putVms(plane, writes);
-  putWords(plane, "attachments", writes.attachments.puts);
+  for (const [key, value] of writes.routes4.puts) plane.map("routes4").update(fromHex(key), value);
+  for (const [key, value] of writes.routes6.puts) plane.map("routes6").update(fromHex(key), value);
+  rememberMoves(plane, writes, observed);
+  putVms(plane, writes, "vms4", plane.meta.vmCapacity);
+  putVms(plane, writes, "vms6", plane.meta.vm6Capacity);
+  putSlots(plane, "attachments", writes.attachments.puts);
 }
 
 /** New VMs before old ones go; where both do not fit, the old ones go first: nothing refers to a VM. */
-function putVms(plane: Plane, { vmPuts, vmDeletes }: Writes): void {
-  if (vmPuts.length === 0) return;
-  const none = new Uint8Array(0);
-  const table = plane.table("vms4");
-  const fits = table.size + vmPuts.length / SLOT_BYTES <= plane.meta.vmCapacity;
-  if (!fits && vmDeletes.length > 0) table.changeAll({ puts: none, deletes: vmDeletes });
-  table.changeAll({ puts: vmPuts, deletes: none });
-}
-
-/** A learned MAC belongs to one peer on one port. */
-function peerChanged(plane: Plane, row: WordAndRecord, old: WordAndRecord | undefined): boolean {
-  if (old === undefined) return true;
-  const fields = (bytes: Uint8Array) =>
-    plane.layout.decode("circuit_record", bytes) as unknown as { peer: number; ifindex: number };
-  const [now, before] = [fields(row.record), fields(old.record)];
-  return now.peer !== before.peer || now.ifindex !== before.ifindex;
+function putVms(plane: Plane, { vms }: Writes, name: VmTable, capacity: number): void {
+  const { puts, deletes, slotBytes } = vms[name];
+  if (puts.length === 0) return;
+  const table = plane.table(name);
+  const fits = table.size + puts.length / slotBytes <= capacity;
+  if (!fits && deletes.length > 0) table.changeAll({ puts: NOTHING, deletes });
+  table.changeAll({ puts, deletes: NOTHING });
 }
 
 function deleteAll(plane: Plane, writes: Writes, observed: Observed): void {
-  deleteWords(plane, "attachments", writes.attachments.deletes);
-  if (writes.vmDeletes.length > 0)
-    plane.table("vms4").changeAll({ puts: new Uint8Array(0), deletes: writes.vmDeletes });
-  for (const key of writes.routes.deletes) plane.map("routes4").delete(fromHex(key));
-  deleteWords(plane, "services4", writes.services.deletes);
-  deleteWords(plane, "sources4", writes.sources.deletes);
+  deleteSlots(plane, "attachments", writes.attachments.deletes);
+  for (const name of VM_TABLES) {
+    const { deletes } = writes.vms[name];
+    if (deletes.length > 0) plane.table(name).changeAll({ puts: NOTHING, deletes });
+  }
+  for (const key of writes.routes4.deletes) plane.map("routes4").delete(fromHex(key));
+  for (const key of writes.routes6.deletes) plane.map("routes6").delete(fromHex(key));
+  deleteSlots(plane, "services4", writes.services4.deletes);
+  deleteSlots(plane, "services6", writes.services6.deletes);
+  deleteSlots(plane, "sources4", writes.sources4.deletes);
+  deleteSlots(plane, "sources6", writes.sources6.deletes);
   retireMembers(plane, writes, observed);
   expire(plane, writes, observed);
   const zero = new Uint8Array(WORD_BYTES);
-  for (const index of writes.circuits.deletes) storeWord(plane, "circuits", index, zero);
-  for (const index of writes.tenants.deletes) storeWord(plane, "tenants", index, zero);
-  for (const index of writes.endpoints.deletes) storeWord(plane, "endpoints", index, zero);
-  for (const index of writes.profileDetails.deletes) storeWord(plane, "profile_details", index, zero);
-  for (const index of writes.profiles.deletes) storeWord(plane, "profiles", index, zero);
+  const zeroAll = (map: string, indexes: readonly number[]): void => {
+    for (const index of indexes) storeWord(plane, map, index, zero);
+  };
+  zeroAll("circuits", writes.circuits.deletes);
+  zeroAll("tenants", writes.tenants.deletes);
+  zeroAll("tenant_limits", writes.tenantLimits.deletes);
+  for (const index of writes.tenantDetails.deletes) clear(plane, "tenant_details", index);
+  zeroAll("endpoints", writes.endpoints.deletes);
+  zeroAll("profiles", writes.profiles.deletes);
+  zeroAll("profile_limits", writes.profileLimits.deletes);
+  for (const index of writes.profileDetails.deletes) clear(plane, "profile_details", index);
   for (const ifindex of writes.egress.deletes) plane.map("egress").delete(elementKey(ifindex));
   for (const key of writes.names.deletes) plane.map("names").delete(fromHex(key));
 }

@@ -28,7 +28,8 @@ export interface Counters {
     readonly dropped: bigint;
     /** Frames of the edge's own that left in the place of dropped ones. */
     readonly icmpErrors: bigint;
-    readonly arpRequests: bigint;
+    /** For the MAC of a peer: ARP requests and neighbour solicitations. */
+    readonly solicitations: bigint;
   };
   /** By name; those that never happened are there too, with 0. */
   readonly drops: ReadonlyMap<string, Drops>;
@@ -80,7 +81,7 @@ export function readCounters(plane: Plane, observed: Observed): Counters {
       answered: packets.answered as bigint,
       dropped: packets.dropped as bigint,
       icmpErrors: packets.icmp_errors as bigint,
-      arpRequests: packets.arp_requests as bigint,
+      solicitations: packets.solicitations as bigint,
     },
     drops,
     endpoints: traffic(plane, "endpoint_counters", observed.indexes.endpoint),

@@ -1,12 +1,14 @@
 // A VNI that one tenant gives up and another takes in the same apply. Rows of both, side by side under one number, would show
 // packets of the one to the other: so the old rows go first, all of them, and then the new ones come.
 
-import { SLOT_BYTES } from "../bpf/bucket-table.ts";
 import type { State } from "../control/state.ts";
 import type { Tenant } from "../model/index.ts";
 import type { Layout, StructName } from "./layout.ts";
 import type { Observed } from "./observe.ts";
-import { fromHex, packWords } from "./rows.ts";
+import type { Entries } from "./rows.ts";
+import { fromHex } from "./rows.ts";
+import { packSlots } from "./slots.ts";
+import { vniNumber } from "./vni.ts";
 
 /**
  * The desired state without the tenants that take over a VNI, while rows of another tenant, or of one that a killed writer left
@@ -29,19 +31,23 @@ export function beforeHandOver(layout: Layout, state: State, observed: Observed)
 /** VNIs of all rows by which a packet could come in, or find its way. */
 function usedNetworks(layout: Layout, { rows, vms, retired }: Observed): ReadonlySet<number> {
   const used = new Set<number>();
-  const add = (bytes: Uint8Array, at: number): void => {
-    used.add(((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number));
-  };
-  const vniOf = (struct: StructName): number =>
+  const vniAt = (struct: StructName): number =>
     layout.codec(struct).fields.find(({ name }) => name === "vni")?.offset ?? 0;
-  const addAll = (struct: StructName, slots: Uint8Array): void => {
-    for (let at = vniOf(struct); at < slots.length; at += SLOT_BYTES) add(slots, at);
+  const addSlots = (struct: StructName, slots: Uint8Array): void => {
+    const step = layout.codec(struct).size;
+    for (let at = vniAt(struct); at < slots.length; at += step) used.add(vniNumber(slots, at));
   };
-  addAll("vm4_slot", vms);
-  addAll("member_slot", packWords(rows.members, rows.members.size));
-  addAll("member_slot", packWords(retired, retired.size));
-  addAll("attachment_slot", packWords(rows.attachments, rows.attachments.size));
-  for (const key of rows.routes.keys()) add(fromHex(key), vniOf("route4_key"));
-  for (const row of rows.tenants.values()) add(row, vniOf("tenant"));
+  /** Of those whose keys have it. */
+  const addKeys = (struct: StructName, entries: Entries): void => {
+    for (const key of entries.keys()) used.add(vniNumber(fromHex(key), vniAt(struct)));
+  };
+  addSlots("vm4_slot", vms.vms4);
+  addSlots("vm6_slot", vms.vms6);
+  addKeys("member_slot", rows.members);
+  addKeys("member_slot", retired);
+  addKeys("route4_key", rows.routes4);
+  addKeys("route6_key", rows.routes6);
+  addSlots("attachment_slot", packSlots(rows.attachments));
+  for (const { word } of rows.tenants.values()) used.add(vniNumber(word, vniAt("tenant")));
   return used;
 }

@@ -4,32 +4,42 @@ import type { Btf } from "../bpf/btf.ts";
 import type { Codec, StructValue } from "../bpf/codec.ts";
 import { UnumError } from "../errors.ts";
 
-/** Structs of abi.h that user space reads or writes. */
+/** Structs of abi.h and config.h that user space reads or writes. */
 export type StructName =
   | "vm4_slot"
+  | "vm6_slot"
   | "moved4_slot"
+  | "moved6_slot"
   | "attachment_slot"
   | "service4_slot"
+  | "service6_slot"
   | "source4_slot"
+  | "source6_slot"
   | "member_slot"
   | "table_moves"
   | "profile"
   | "tenant"
+  | "tenant_record"
   | "endpoint"
   | "circuit"
   | "circuit_peer"
+  | "path_mtu"
+  | "rate_limit"
   | "edge"
   | "tunnel"
   | "circuit_record"
   | "route_group"
   | "route4_key"
-  | "route4"
+  | "route6_key"
+  | "route"
   | "packet_counters"
   | "drop_counter"
   | "traffic_counters"
   | "name_key"
   | "name"
   | "profile_detail"
+  | "tenant_detail"
+  | "features"
   | "meta";
 
 export class Layout {

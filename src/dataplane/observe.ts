@@ -1,28 +1,31 @@
 // Maps → rows: reads everything that the maps hold. Needs no lock; a reader beside a writer may see a state between two.
 
-import type { Mac } from "../address/index.ts";
-import { macFromBytes } from "../address/index.ts";
 import { links } from "../bpf/rtnetlink.ts";
 import type { PortConfig } from "../model/index.ts";
 import type { Decoded } from "./decode.ts";
 import { decodeRows } from "./decode.ts";
-import type { Indexes } from "./indexes.ts";
-import type { Layout, StructName } from "./layout.ts";
 import type { Plane } from "./plane.ts";
 import { observePorts } from "./ports.ts";
-import type { Rows, WordAndRecord } from "./rows.ts";
-import { hex, unpackWords } from "./rows.ts";
+import type { Entries, Rows, WordAndRecord } from "./rows.ts";
+import { hex } from "./rows.ts";
+import { unpackSlots } from "./slots.ts";
+import type { RecordMaps } from "./store.ts";
+import { CIRCUIT_MAPS, ENDPOINT_MAPS, TENANT_MAPS } from "./store.ts";
+import type { TableName } from "./tables.ts";
+import { slotBytes } from "./tables.ts";
+import type { VmSlots } from "./vm-rows.ts";
+
+type Slots = ReadonlyMap<number, number>;
 
 export interface Observed extends Decoded {
   /** Interfaces that exist: the kernel takes no other as a way out. */
   readonly ifindexes: ReadonlySet<number>;
   readonly rows: Rows;
-  /** Slots of the VM table. */
-  readonly vms: Uint8Array;
-  /** Members that are on their way out: key word → value word. The packet path stops honouring them by itself. */
-  readonly retired: ReadonlyMap<bigint, bigint>;
-  /** Live record slot of each endpoint and circuit. */
-  readonly slots: { readonly endpoints: ReadonlyMap<number, number>; readonly circuits: ReadonlyMap<number, number> };
+  readonly vms: VmSlots;
+  /** Members that are on their way out. The packet path stops honouring them by itself. */
+  readonly retired: Entries;
+  /** Live record slot of each object that has records. */
+  readonly slots: { readonly endpoints: Slots; readonly circuits: Slots; readonly tenants: Slots };
 }
 
 /** Elements of an array map that are not all zero. */
@@ -43,38 +46,58 @@ function readWords(plane: Plane, name: string): Map<number, Uint8Array> {
 
 function readWordsAndRecords(
   plane: Plane,
-  layout: Layout,
-  struct: StructName,
-  slotField: string,
-  words: string,
-  records: string,
+  { words, records, struct, field }: RecordMaps,
 ): { rows: Map<number, WordAndRecord>; slots: Map<number, number> } {
   const rows = new Map<number, WordAndRecord>();
   const slots = new Map<number, number>();
   for (const [index, word] of readWords(plane, words)) {
-    const row = layout.decode(struct, word) as Record<string, unknown>;
-    const slot = row[slotField] as number;
+    const row = plane.layout.decode(struct, word) as Record<string, unknown>;
+    const slot = row[field] as number;
     // A word that names no record of its own is not one that apply wrote.
     if (slot >> 1 !== index) continue;
     slots.set(index, slot);
-    const bare = layout.encode(struct, { ...(row as object), [slotField]: 0 });
+    const bare = plane.layout.encode(struct, { ...(row as object), [field]: 0 });
     rows.set(index, { word: bare, record: plane.array(records).load(slot) });
   }
   return { rows, slots };
 }
 
-function readMembers(plane: Plane): { members: Map<bigint, bigint>; retired: Map<bigint, bigint> } {
-  const members = unpackWords(plane.slots("members"));
-  const retired = new Map<bigint, bigint>();
-  // The word's upper half is `until`: anything there means that the member is on its way out.
-  const field = plane.layout.codec("member_slot").fields.find(({ name }) => name === "until");
-  const shift = BigInt(((field?.offset ?? 12) - 8) * 8);
+function readTable(plane: Plane, table: TableName): Map<string, Uint8Array> {
+  return unpackSlots(plane.slots(table), slotBytes(plane.layout, table));
+}
+
+function readMembers(plane: Plane): { members: Map<string, Uint8Array>; retired: Map<string, Uint8Array> } {
+  const members = readTable(plane, "members");
+  const retired = new Map<string, Uint8Array>();
+  // Anything in `until` means that the member is on its way out.
+  const codec = plane.layout.codec("member_slot");
+  const until = codec.fields.find(({ name }) => name === "until");
+  const valueAt = codec.size - 8;
   for (const [key, value] of members) {
-    if (value >> shift === 0n) continue;
+    const from = (until?.offset ?? valueAt) - valueAt;
+    if (value.subarray(from, from + 4).every((byte) => byte === 0)) continue;
     retired.set(key, value);
     members.delete(key);
   }
   return { members, retired };
+}
+
+function readRoutes(plane: Plane, map: "routes4" | "routes6"): Map<string, Uint8Array> {
+  return new Map([...plane.map(map).entries()].map(([key, value]) => [hex(key), value]));
+}
+
+/** Groups that a route names: what else is in the map is free. */
+function readGroups(plane: Plane, routes: Iterable<Uint8Array>): Map<number, Uint8Array> {
+  const { layout } = plane;
+  const all = readWords(plane, "route_groups");
+  const groups = new Map<number, Uint8Array>();
+  const groupKind = layout.number("route_kind", "ROUTE_KIND_GROUP");
+  for (const value of routes) {
+    const { kind, target } = layout.decode("route", value) as unknown as { kind: number; target: number };
+    const group = all.get(target);
+    if (kind === groupKind && group !== undefined) groups.set(target, group);
+  }
+  return groups;
 }
 
 export function observe(plane: Plane): Observed {
@@ -83,36 +106,33 @@ export function observe(plane: Plane): Observed {
   for (const [key, value] of plane.map("names").entries()) {
     names.set(hex(key), (layout.decode("name", value) as unknown as { text: string }).text);
   }
-  const routes = new Map<string, Uint8Array>();
-  for (const [key, value] of plane.map("routes4").entries()) routes.set(hex(key), value);
+  const [routes4, routes6] = [readRoutes(plane, "routes4"), readRoutes(plane, "routes6")];
   const egress = new Set<number>();
   for (const key of plane.map("egress").keys()) egress.add(new DataView(key.buffer, key.byteOffset).getUint32(0, true));
 
-  const endpoints = readWordsAndRecords(plane, layout, "endpoint", "tunnel", "endpoints", "tunnels");
-  const circuits = readWordsAndRecords(plane, layout, "circuit", "record", "circuits", "circuit_records");
-  const allGroups = readWords(plane, "route_groups");
-  const groups = new Map<number, Uint8Array>();
-  const groupKind = layout.number("route_kind", "ROUTE_KIND_GROUP");
-  for (const value of routes.values()) {
-    const { kind, target } = layout.decode("route4", value) as unknown as { kind: number; target: number };
-    const group = allGroups.get(target);
-    if (kind === groupKind && group !== undefined) groups.set(target, group);
-  }
-
+  const endpoints = readWordsAndRecords(plane, ENDPOINT_MAPS);
+  const circuits = readWordsAndRecords(plane, CIRCUIT_MAPS);
+  const tenants = readWordsAndRecords(plane, TENANT_MAPS);
   const { members, retired } = readMembers(plane);
-  const vms = plane.slots("vms4");
+  const vms = { vms4: plane.slots("vms4"), vms6: plane.slots("vms6") };
   const rows: Rows = {
     edge: plane.array("edge").load(0),
     profiles: readWords(plane, "profiles"),
+    profileLimits: readWords(plane, "profile_limits"),
     profileDetails: readWords(plane, "profile_details"),
-    tenants: readWords(plane, "tenants"),
+    tenants: tenants.rows,
+    tenantLimits: readWords(plane, "tenant_limits"),
+    tenantDetails: readWords(plane, "tenant_details"),
     endpoints: endpoints.rows,
     circuits: circuits.rows,
-    groups,
-    routes,
-    attachments: unpackWords(plane.slots("attachments")),
-    services: unpackWords(plane.slots("services4")),
-    sources: unpackWords(plane.slots("sources4")),
+    groups: readGroups(plane, [...routes4.values(), ...routes6.values()]),
+    routes4,
+    routes6,
+    attachments: readTable(plane, "attachments"),
+    services4: readTable(plane, "services4"),
+    services6: readTable(plane, "services6"),
+    sources4: readTable(plane, "sources4"),
+    sources6: readTable(plane, "sources6"),
     members,
     egress,
     names,
@@ -120,20 +140,9 @@ export function observe(plane: Plane): Observed {
   const ports: readonly PortConfig[] = observePorts(plane)
     .filter((port) => port.attached)
     .map(({ name, role, mode }) => ({ name, role, mode }));
-  const decoded = decodeRows(layout, { rows, vms, vmCapacity: plane.meta.vmCapacity, ports });
+  const { vmCapacity, vm6Capacity } = plane.meta;
+  const decoded = decodeRows(layout, { rows, vms, vmCapacity, vm6Capacity, ports });
   const ifindexes = new Set(links().map(({ ifindex }) => ifindex));
-  return { ...decoded, ifindexes, rows, vms, retired, slots: { endpoints: endpoints.slots, circuits: circuits.slots } };
-}
-
-/** MACs that packets have taught, by tenant/circuit. */
-export function readLearnedPeers(plane: Plane, { circuit }: Pick<Indexes, "circuit">): ReadonlyMap<string, Mac> {
-  const learned = new Map<string, Mac>();
-  for (const [name, index] of circuit) {
-    const row = plane.layout.decode("circuit_peer", plane.array("circuit_peers").load(index)) as Record<
-      string,
-      unknown
-    >;
-    if (row.known !== 0) learned.set(name, macFromBytes(row.mac as Uint8Array));
-  }
-  return learned;
+  const slots = { endpoints: endpoints.slots, circuits: circuits.slots, tenants: tenants.slots };
+  return { ...decoded, ifindexes, rows, vms, retired, slots };
 }

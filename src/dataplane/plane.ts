@@ -1,63 +1,49 @@
 // The live tables and programs of one edge: made or adopted, opened through their pins, closed together.
 
-import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
 import { Btf } from "../bpf/btf.ts";
 import { BucketTable } from "../bpf/bucket-table.ts";
-import { XdpLink, xdpAttached } from "../bpf/link.ts";
 import { BpfMap } from "../bpf/map.ts";
 import { MappedArray } from "../bpf/mapped-array.ts";
 import { BpfObject } from "../bpf/object.ts";
 import { BpfProgram } from "../bpf/program.ts";
-import { renamePin } from "../bpf/system.ts";
 import { UnumError } from "../errors.ts";
+import type { Feature } from "./features.ts";
+import { featureMask, featuresOfMask } from "./features.ts";
 import { Layout } from "./layout.ts";
 import type { PinDirectory } from "./pins.ts";
-import { PROGRAM_ROLES, roleOfProgram } from "./pins.ts";
-
-/** Of bpf/abi.h: UNUM_ABI_VERSION. */
-const ABI_VERSION = 1;
-/**
- * VMs that a bucket of four slots is made for. More would fit, and cost those who change a full table: keys would have to move
- * out of each other's way, and each move waits for a grace period (docs/maps.md).
- */
-export const VMS_PER_BUCKET = 3;
-
-export type TableName = "vms4" | "moved4" | "attachments" | "services4" | "sources4" | "members";
-const TABLES: readonly TableName[] = ["vms4", "moved4", "attachments", "services4", "sources4", "members"];
+import { PROGRAM_ROLES } from "./pins.ts";
+import { configure, exchangePrograms, objectHash, readLayout } from "./programs.ts";
+import type { TableName } from "./tables.ts";
+import { keyWords, slotBytes, vmBuckets } from "./tables.ts";
 
 export interface Meta {
   readonly vmCapacity: number;
+  readonly vm6Capacity: number;
+  /** What the pinned programs were loaded with. */
+  readonly features: ReadonlySet<Feature>;
   readonly seed: bigint;
   /** Hash of the object file that the pinned programs came from. */
   readonly object: bigint;
 }
 
 export interface LoadOptions {
-  /** VMs that a new VM table is made for; a table that exists keeps its size. */
+  /** VMs of each family that new VM tables are made for; tables that exist keep their sizes. */
   readonly vmCapacity: number;
+  readonly vm6Capacity: number;
+  /** What new programs are loaded with; programs that exist keep what they have (see {@link Plane.require}). */
+  readonly features?: ReadonlySet<Feature>;
   /** How long to wait for another writer to finish. */
   readonly lockWaitMs?: number;
 }
 
-/** The object file as a blueprint: needs no privilege. */
-export function readLayout(objectPath: string): Layout {
-  const object = BpfObject.open(objectPath);
-  try {
-    return new Layout(Btf.parse(object.btf()));
-  } finally {
-    object.close();
-  }
-}
-
-function objectHash(path: string): bigint {
-  return createHash("sha256").update(readFileSync(path)).digest().readBigUInt64LE(0);
-}
+const NO_FEATURES: ReadonlySet<Feature> = new Set();
 
 export class Plane {
   readonly pins: PinDirectory;
   readonly layout: Layout;
-  readonly meta: Meta;
+  #meta: Meta;
   readonly #closers: { close(): void }[] = [];
   readonly #maps = new Map<string, BpfMap>();
   readonly #arrays = new Map<string, MappedArray>();
@@ -74,7 +60,7 @@ export class Plane {
     this.#writable = lock !== undefined;
     if (lock !== undefined) this.#closers.push(lock);
     try {
-      this.meta = this.#readMeta();
+      this.#meta = this.#readMeta();
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -105,27 +91,29 @@ export class Plane {
     try {
       if (pins.isLoaded()) return Plane.#adopt(pins, objectPath, lock);
       pins.clear();
-      return Plane.#make(pins, objectPath, options.vmCapacity, lock);
+      return Plane.#make(pins, objectPath, options, lock);
     } catch (thrown) {
       lock.close();
       throw thrown;
     }
   }
 
-  static #make(pins: PinDirectory, objectPath: string, vmCapacity: number, lock: { close(): void }): Plane {
+  static #make(pins: PinDirectory, objectPath: string, options: LoadOptions, lock: { close(): void }): Plane {
+    const { vmCapacity, vm6Capacity, features = NO_FEATURES } = options;
     const object = BpfObject.open(objectPath);
     try {
       const layout = new Layout(Btf.parse(object.btf()));
       const seed = randomBytes(8).readBigUInt64LE(0);
-      object.setMaxEntries("vms4", Math.ceil(vmCapacity / VMS_PER_BUCKET));
-      configure(object, layout.btf, seed, (table) => entriesOf(object, table));
+      object.setMaxEntries("vms4", vmBuckets("vms4", vmCapacity));
+      object.setMaxEntries("vms6", vmBuckets("vms6", vm6Capacity));
+      configure(object, layout, { seed, features });
       object.load();
       for (const { name } of object.maps) {
         if (name !== "meta" && !name.startsWith(".")) object.map(name).pin(pins.map(name));
       }
       for (const role of PROGRAM_ROLES) object.program(`unum_${role}`).pin(pins.program(role));
-      const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: objectHash(objectPath) };
-      object.map("meta").update(elementKey(0), layout.encode("meta", meta));
+      const meta = { vmCapacity, vm6Capacity, features, seed, object: objectHash(objectPath) };
+      object.map("meta").update(elementKey(0), encodeMeta(layout, meta));
       object.map("meta").pin(pins.map("meta"));
       return new Plane(pins, objectPath, layout, lock);
     } finally {
@@ -136,8 +124,10 @@ export class Plane {
   static #adopt(pins: PinDirectory, objectPath: string, lock: { close(): void }): Plane {
     const plane = new Plane(pins, objectPath, readLayout(objectPath), lock);
     try {
-      const hash = objectHash(objectPath);
-      if (plane.meta.object !== hash) plane.#upgrade(objectPath, hash);
+      if (plane.outdated) {
+        plane.#exchange(plane.meta.features);
+        plane.#upgraded = true;
+      }
       return plane;
     } catch (thrown) {
       plane.close();
@@ -146,44 +136,48 @@ export class Plane {
   }
 
   /**
-   * Loads the programs of this build over the tables that exist, lets every port go on with its new one, and swaps the pins.
-   * A program that the kernel refuses changes nothing; a process that is killed here is followed by one that does it again.
+   * While ports and pins have some of the old programs and some of the new, the map meta vouches for what both can do, and for the
+   * old build: after a process that was killed here, the next one that needs more does it again.
    */
-  #upgrade(objectPath: string, hash: bigint): void {
-    const roles = new Map(PROGRAM_ROLES.map((role) => [this.program(role).info.id, role]));
-    const object = BpfObject.open(objectPath);
-    try {
-      object.setMaxEntries("vms4", this.map("vms4").info.maxEntries);
-      for (const { name } of object.maps) if (!name.startsWith(".")) object.reuseMap(name, this.map(name));
-      configure(object, this.layout.btf, this.meta.seed, (table) => this.map(table).info.maxEntries);
-      object.load();
-      for (const port of this.pins.linkedInterfaces()) {
-        const link = XdpLink.openPinned(this.pins.link(port));
-        try {
-          const { ifindex, programId } = link.info;
-          if (ifindex === 0) continue;
-          // One that is not pinned is of a build whose loader was killed here.
-          const role = roles.get(programId) ?? roleOfProgram(xdpAttached(ifindex).programName);
-          if (role !== undefined) link.update(object.program(`unum_${role}`));
-        } finally {
-          link.close();
-        }
-      }
-      for (const role of PROGRAM_ROLES) {
-        const fresh = this.pins.program(`${role}~new`);
-        this.pins.unlink(fresh);
-        object.program(`unum_${role}`).pin(fresh);
-        renamePin(fresh, this.pins.program(role));
-      }
-      // The old ones are closed with the rest.
-      this.#programs.clear();
-      const { vmCapacity, seed } = this.meta;
-      const meta = { abi_version: ABI_VERSION, vm_capacity: vmCapacity, seed, object: hash };
-      this.map("meta").update(elementKey(0), this.layout.encode("meta", meta));
-      this.#upgraded = true;
-    } finally {
-      object.close();
+  #exchange(features: ReadonlySet<Feature>): void {
+    const { seed, features: old } = this.#meta;
+    exchangePrograms(this, this.#objectPath, { seed, features }, () => {
+      this.#writeMeta({ ...this.#meta, features: new Set([...features].filter((feature) => old.has(feature))) });
+    });
+    for (const program of this.#programs.values()) {
+      program.close();
+      this.#closers.splice(this.#closers.indexOf(program), 1);
     }
+    this.#programs.clear();
+    this.#writeMeta({ ...this.#meta, features, object: objectHash(this.#objectPath) });
+  }
+
+  #writeMeta(meta: Meta): void {
+    this.map("meta").update(elementKey(0), encodeMeta(this.layout, meta));
+    this.#meta = meta;
+  }
+
+  /** Beside the object of the packet path. */
+  get probeObjectPath(): string {
+    return join(dirname(this.#objectPath), "probe.bpf.o");
+  }
+
+  get meta(): Meta {
+    return this.#meta;
+  }
+
+  /** What of `needed` the loaded programs lack. */
+  missing(needed: ReadonlySet<Feature>): readonly Feature[] {
+    return [...needed].filter((feature) => !this.#meta.features.has(feature));
+  }
+
+  /**
+   * Exchanges the programs, while packets flow, for ones with all of `needed`, unless they have it. What they had and neither
+   * `needed` nor `inUse` names is left out then.
+   * @throws BpfError VERIFIER, PERMISSION; then everything is as it was
+   */
+  require(needed: ReadonlySet<Feature>, inUse: ReadonlySet<Feature>): void {
+    if (this.missing(needed).length > 0) this.#exchange(new Set([...needed, ...inUse]));
   }
 
   /** True when the programs were of another build, and were exchanged while they ran. */
@@ -193,25 +187,29 @@ export class Plane {
 
   /** True while the pinned programs are of another build than this one: a writer that loads exchanges them. */
   get outdated(): boolean {
-    return !this.#upgraded && this.meta.object !== objectHash(this.#objectPath);
+    return !this.#upgraded && this.#meta.object !== objectHash(this.#objectPath);
   }
 
   #readMeta(): Meta {
     const bytes = this.map("meta").lookup(elementKey(0));
-    if (bytes === undefined || bytes.length !== this.layout.codec("meta").size) {
-      throw new UnumError("MAP_INCOMPATIBLE", `open ${this.pins.map("meta")}: it is not of this version`, {
-        remedy: "unum detach --all removes the tables; apply the document again afterwards",
-      });
-    }
-    const row = this.layout.decode("meta", bytes) as Record<string, unknown>;
-    if (row.abi_version !== ABI_VERSION) {
+    // Of any version: the first field is the version.
+    const version = bytes === undefined ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    const ours = this.layout.number("abi_version", "UNUM_ABI_VERSION");
+    if (bytes === undefined || version !== ours || bytes.length !== this.layout.codec("meta").size) {
       throw new UnumError(
         "MAP_INCOMPATIBLE",
-        `open ${this.pins.path}: its tables are of version ${row.abi_version}, this unum reads version ${ABI_VERSION}`,
+        `open ${this.pins.path}: its tables are of version ${version}, this unum reads version ${ours}`,
         { remedy: "use the unum that made them, or unum detach --all and apply the document again" },
       );
     }
-    return { vmCapacity: row.vm_capacity as number, seed: row.seed as bigint, object: row.object as bigint };
+    const row = this.layout.decode("meta", bytes) as Record<string, unknown>;
+    return {
+      vmCapacity: row.vm_capacity as number,
+      vm6Capacity: row.vm6_capacity as number,
+      features: featuresOfMask(this.layout, row.features as number),
+      seed: row.seed as bigint,
+      object: row.object as bigint,
+    };
   }
 
   map(name: string): BpfMap {
@@ -231,24 +229,26 @@ export class Plane {
       throw new UnumError("BTF_INVALID", `open table ${name}: struct table_moves does not count it`);
     return this.#open(this.#tables, name, () =>
       BucketTable.open(this.map(name), {
-        seed: this.meta.seed,
+        seed: this.#meta.seed,
+        keyWords: keyWords(this.layout, name),
         moves: { map: this.map("table_moves"), offset: field.offset },
       }),
     );
   }
 
-  /** The used slots of a bucket table, 16 bytes each. */
+  /** The used slots of a bucket table, one after the other. */
   slots(name: TableName): Uint8Array {
     if (this.#writable) return this.table(name).entries();
     // A reader opens no table, since that mends it. Halves of words: a bigint for each of millions would take seconds.
     const array = this.array(name);
     const all = array.loadMany(0, array.length);
     const halves = new Uint32Array(all.buffer, all.byteOffset, all.length / 4);
+    const step = slotBytes(this.layout, name) / 4;
     let used = 0;
-    for (let at = 0; at < halves.length; at += 4) {
+    for (let at = 0; at < halves.length; at += step) {
       if (halves[at] === 0 && halves[at + 1] === 0) continue;
-      halves.copyWithin(used, at, at + 4);
-      used += 4;
+      halves.copyWithin(used, at, at + step);
+      used += step;
     }
     return all.subarray(0, used * 4);
   }
@@ -294,23 +294,13 @@ export function elementKey(index: number): Uint8Array {
   return key;
 }
 
-function entriesOf(object: BpfObject, table: string): number {
-  const found = object.maps.find((map) => map.name === table);
-  if (found === undefined) throw new UnumError("INTERNAL", `configure ${table}: the object has no such map`);
-  return found.maxEntries;
-}
-
-/** Writes config.h's settings: the programs must agree with the tables that they will read. */
-function configure(object: BpfObject, btf: Btf, seed: bigint, buckets: (table: TableName) => number): void {
-  const bytes = object.readOnlyData();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const offsets = new Map(btf.section(".rodata").map(({ name, offset }) => [name, offset]));
-  const at = (name: string): number => {
-    const offset = offsets.get(name);
-    if (offset === undefined) throw new UnumError("BTF_INVALID", `configure ${name}: the object has no such setting`);
-    return offset;
-  };
-  view.setBigUint64(at("table_seed"), seed, true);
-  for (const table of TABLES) view.setUint32(at(`${table}_buckets`), buckets(table), true);
-  object.setReadOnlyData(bytes);
+function encodeMeta(layout: Layout, { vmCapacity, vm6Capacity, features, seed, object }: Meta): Uint8Array {
+  return layout.encode("meta", {
+    abi_version: layout.number("abi_version", "UNUM_ABI_VERSION"),
+    vm_capacity: vmCapacity,
+    vm6_capacity: vm6Capacity,
+    features: featureMask(layout, features),
+    seed,
+    object,
+  });
 }

@@ -1,15 +1,18 @@
 // NICs that run one of the programs. A port's role is which program its link holds; the link is pinned under the NIC's name,
 // so it outlives this process. A program is exchanged by an atomic update of the link, never by detaching.
 
-import { XdpLink, xdpAttached, xdpTakesRedirects } from "../bpf/link.ts";
+import { XdpLink, xdpAttached, xdpLinkId, xdpTakesRedirects } from "../bpf/link.ts";
 import type { Link } from "../bpf/rtnetlink.ts";
-import { links } from "../bpf/rtnetlink.ts";
+import { interfaceFeatures, links } from "../bpf/rtnetlink.ts";
 import { causeText, UnumError } from "../errors.ts";
 import type { PortConfig, PortMode, PortRole } from "../model/index.ts";
 import { closest } from "../model/index.ts";
 import type { PinDirectory } from "./pins.ts";
 import { PROGRAM_ROLES, roleOfProgram } from "./pins.ts";
 import type { Plane } from "./plane.ts";
+import type { Fault } from "./port-faults.ts";
+import { driverFaults, portFaults } from "./port-faults.ts";
+import { PortProbe } from "./probe.ts";
 
 export interface Port extends PortConfig {
   readonly ifindex: number;
@@ -63,11 +66,15 @@ export function observePorts(plane: Plane): Port[] {
 
 export type PortAction = "attached" | "updated" | "unchanged";
 
+/** Converses with a new port while a probe stands on it, before its program does. */
+export type Conversation = (probe: PortProbe) => void;
+
 /**
- * Makes a NIC run the program of its role: attaches, or exchanges the program in place.
+ * Makes a NIC run the program of its role: attaches, or exchanges the program in place. A port that is attached anew is first
+ * the probe's, for as long as `converse` takes, if it is given; then its program takes over without a packet in between.
  * @throws UnumError INTERFACE_MISSING, INTERFACE_UNFIT, FOREIGN_PROGRAM, PERMISSION
  */
-export function attachPort(plane: Plane, config: PortConfig): PortAction {
+export function attachPort(plane: Plane, config: PortConfig, converse?: Conversation): PortAction {
   const all = links();
   const { ifindex } = findInterface(config.name, all);
   const program = plane.program(config.role);
@@ -87,7 +94,7 @@ export function attachPort(plane: Plane, config: PortConfig): PortAction {
     detachPort(plane.pins, config.name);
   }
   try {
-    attachAnew(plane, config, ifindex);
+    attachAnew(plane, config, ifindex, converse);
   } catch (thrown) {
     // A port goes on in the mode that it had, rather than not at all.
     if (existing?.attached === true && existing.ifindex === ifindex) attachAnew(plane, existing, ifindex);
@@ -96,27 +103,42 @@ export function attachPort(plane: Plane, config: PortConfig): PortAction {
   return "attached";
 }
 
-function attachAnew(plane: Plane, config: PortConfig, ifindex: number): void {
+function attachAnew(plane: Plane, config: PortConfig, ifindex: number, converse?: Conversation): void {
   refuseForeign(config.name, ifindex);
-  const link = attach(config, ifindex, plane.program(config.role));
+  const program = plane.program(config.role);
+  const probe = converse && PortProbe.load(plane.probeObjectPath, ifindex);
   try {
-    link.pin(plane.pins.link(config.name));
-  } catch (thrown) {
-    link.detach();
-    throw thrown;
+    const link = attach(config, ifindex, probe?.program ?? program);
+    try {
+      if (probe !== undefined) {
+        converse?.(probe);
+        link.update(program);
+      }
+      // Pinned last: who is killed before leaves a NIC without a program, rather than with one that forwards nothing.
+      link.pin(plane.pins.link(config.name));
+    } catch (thrown) {
+      link.detach();
+      throw thrown;
+    } finally {
+      link.close();
+    }
   } finally {
-    link.close();
+    probe?.close();
   }
 }
 
 function refuseForeign(name: string, ifindex: number): void {
   const { mode, programId, programName } = xdpAttached(ifindex);
   if (mode === "none") return;
-  const what =
-    programName === undefined ? `program ${programId}` : `program ${JSON.stringify(programName)} (id ${programId})`;
-  throw new UnumError("FOREIGN_PROGRAM", `attach ${name}: it already runs XDP ${what}, which is not of these pins`, {
-    remedy: `stop what attached it, or remove it: ip link set dev ${name} xdp off`,
-  });
+  const what = programName === undefined ? "a program" : `program ${JSON.stringify(programName)}`;
+  const linkId = xdpLinkId(ifindex, programId);
+  const holder = linkId === undefined ? `id ${programId}` : `id ${programId}, held by link ${linkId}`;
+  const remove = linkId === undefined ? `ip link set dev ${name} xdp off` : `bpftool link detach id ${linkId}`;
+  throw new UnumError(
+    "FOREIGN_PROGRAM",
+    `attach ${name}: it already runs XDP ${what} (${holder}) in ${mode} mode, which is not of these pins`,
+    { remedy: `stop what attached it, or remove it: ${remove}` },
+  );
 }
 
 function attach(config: PortConfig, ifindex: number, program: Parameters<typeof XdpLink.attach>[0]): XdpLink {
@@ -130,14 +152,21 @@ function attach(config: PortConfig, ifindex: number, program: Parameters<typeof 
         cause: thrown,
       });
     }
-    if (errno === "EINVAL" || errno === "ERANGE") {
-      throw new UnumError("INTERFACE_UNFIT", `attach ${config.name}: its driver refuses XDP: ${causeText(thrown)}`, {
-        remedy: "dmesg often says why: an MTU too large for XDP, large receive offload, or too few queues",
-        cause: thrown,
-      });
-    }
+    if (errno === "EINVAL" || errno === "ERANGE") throw unfit(config.name, ifindex, thrown);
     throw thrown;
   }
+}
+
+/** What a driver that refuses does not say, found out from how its NIC is set up. */
+function unfit(name: string, ifindex: number, cause: unknown): UnumError {
+  const link = links().find((candidate) => candidate.ifindex === ifindex);
+  const faults = link === undefined ? [] : driverFaults(link, interfaceFeatures(ifindex));
+  const remedy = faults.map((fault) => fault.remedy).join("; ");
+  const found = faults.length === 0 ? "" : `: ${faults.map((fault) => fault.what).join("; ")}`;
+  return new UnumError("INTERFACE_UNFIT", `attach ${name}: its driver refuses XDP${found || `: ${causeText(cause)}`}`, {
+    remedy: remedy || "dmesg often says why: an MTU too large for XDP, large receive offload, or too few queues",
+    cause,
+  });
 }
 
 /** True when there was a link to take away. */
@@ -178,34 +207,19 @@ export function removeEdge(pins: PinDirectory, lockWaitMs = 10_000): string[] {
   }
 }
 
-/** What a NIC that now is a port asks of the operator. One line each. */
-export function portNotices(name: string, mode: PortMode): string[] {
-  const link = findInterface(name, links());
-  return noticesOf(link, mode, xdpTakesRedirects(link.ifindex));
-}
-
-/** `takesRedirects`: as xdpTakesRedirects says it of the NIC. */
-export function noticesOf(
-  { name, kind, up }: Pick<Link, "name" | "kind" | "up">,
-  mode: PortMode,
-  takesRedirects: boolean | undefined,
-): string[] {
-  if (mode !== "native") return [];
-  // A NIC that is down may still change its mind when it comes up.
-  const drops = up && takesRedirects === false;
-  if (kind !== "veth") {
-    return drops ? [`${name} drops what XDP redirects to it: its driver cannot send that, or not as it is set up`] : [];
-  }
-  const checksums = `${name} is a veth: its peer must have transmit checksum offload off (ethtool -K PEER tx off), since XDP cannot finish checksums`;
-  if (drops) {
-    return [
-      `${name} is a veth and drops what XDP redirects to it: turn GRO on at its peer, anew if it is on, with both ends up (ethtool -K PEER gro off; ethtool -K PEER gro on)`,
-      checksums,
-    ];
-  }
-  if (up && takesRedirects) return [checksums];
-  return [
-    `${name} is a veth: its peer must have GRO on (ethtool -K PEER gro on) before ${name} comes up, to receive what XDP sends`,
-    checksums,
-  ];
+/** What is in the way of packets at a NIC, as it is set up now. */
+export function findFaults(name: string, mode: PortMode): Fault[] {
+  const all = links();
+  const link = findInterface(name, all);
+  // A veth tells its peer's index; that of a peer in another namespace means nothing here.
+  const hasPeer = link.kind === "veth" && link.peerNamespaceId === undefined;
+  const peer = hasPeer ? all.find(({ ifindex }) => ifindex === link.peerIfindex) : undefined;
+  return portFaults({
+    link,
+    mode,
+    all,
+    offloads: interfaceFeatures(link.ifindex),
+    takesRedirects: xdpTakesRedirects(link.ifindex),
+    ...(peer && { peer: { name: peer.name, offloads: interfaceFeatures(peer.ifindex) } }),
+  });
 }

@@ -2,12 +2,15 @@
 // its tenant. It is no part of a state, the packet path stops honouring it by itself, and the writer takes it away later; at
 // once, where the network or the endpoint is about to be another's.
 
-import { SLOT_BYTES } from "../bpf/bucket-table.ts";
 import { monotonicNs } from "../bpf/system.ts";
 import type { Observed } from "./observe.ts";
 import type { Plane } from "./plane.ts";
-import { hex, packWords, slotWords } from "./rows.ts";
-import { deleteWords, putWords } from "./store.ts";
+import { hex } from "./rows.ts";
+import { slotEntry, slotOf, unpackSlots } from "./slots.ts";
+import { deleteSlots, putSlots } from "./store.ts";
+import { slotBytes, TABLE_SLOTS, tableRoom } from "./tables.ts";
+import type { VmTable } from "./vm-rows.ts";
+import { VM_TABLES } from "./vm-rows.ts";
 import type { Writes } from "./writes.ts";
 
 /** An endpoint that a VM left may still send for it, and is still a member, for so many units of 2^30 ns. */
@@ -17,14 +20,17 @@ function nowUnits(): bigint {
   return monotonicNs() >> UNIT_SHIFT;
 }
 
+/** Where moves of a VM table are remembered. */
+const MOVED_TABLES = { vms4: "moved4", vms6: "moved6" } as const satisfies Readonly<Record<VmTable, string>>;
+
 /** Tells of (VNI, tenant) whether the maps had it before and keep it: what is remembered of any other network is another's. */
 function keptNetworks(plane: Plane, writes: Writes, observed: Observed): (vni: Uint8Array, tenant?: number) => boolean {
-  const vniOf = (row: Uint8Array): string =>
-    hex((plane.layout.decode("tenant", row) as unknown as { vni: Uint8Array }).vni);
+  const vniOf = (word: Uint8Array): string =>
+    hex((plane.layout.decode("tenant", word) as unknown as { vni: Uint8Array }).vni);
   const kept = new Map<string, number>();
-  for (const [index, row] of writes.desired.tenants) {
-    const old = observed.rows.tenants.get(index);
-    if (old !== undefined && vniOf(old) === vniOf(row)) kept.set(vniOf(row), index);
+  for (const [index, { word }] of writes.desired.tenants) {
+    const old = observed.rows.tenants.get(index)?.word;
+    if (old !== undefined && vniOf(old) === vniOf(word)) kept.set(vniOf(word), index);
   }
   return (vni, tenant) => {
     const owner = kept.get(hex(vni));
@@ -33,38 +39,41 @@ function keptNetworks(plane: Plane, writes: Writes, observed: Observed): (vni: U
 }
 
 /** Forgets moves whose time is over, those of networks that are no more, and those from endpoints that go. */
-function expireMoves(plane: Plane, writes: Writes, observed: Observed): void {
+function expireMoves(plane: Plane, writes: Writes, observed: Observed, vms: VmTable): void {
+  const table = MOVED_TABLES[vms];
+  const slots = plane.slots(table);
+  if (slots.length === 0) return;
   const gone = new Set(writes.endpoints.deletes);
   const kept = keptNetworks(plane, writes, observed);
-  const codec = plane.layout.codec("moved4_slot");
-  const slots = plane.slots("moved4");
-  const keys = new BigUint64Array(slots.buffer, slots.byteOffset, slots.length / 8);
   const now = nowUnits();
-  const expired: bigint[] = [];
-  for (let at = 0; at < slots.length; at += SLOT_BYTES) {
-    const row = codec.decode(slots, at) as unknown as { vni: Uint8Array; until: number; endpoint: number };
-    if (BigInt(row.until) <= now || gone.has(row.endpoint) || !kept(row.vni)) expired.push(keys[at / 8] as bigint);
+  const expired: string[] = [];
+  for (const [key, value] of unpackSlots(slots, slotBytes(plane.layout, table))) {
+    const row = plane.layout.decode(TABLE_SLOTS[table], slotOf(key, value)) as unknown as MemberRow;
+    if (BigInt(row.until) <= now || gone.has(row.endpoint) || !kept(row.vni)) expired.push(key);
   }
-  deleteWords(plane, "moved4", expired);
+  deleteSlots(plane, table, expired);
 }
 
 /** Lets each VM's old server speak for it a little longer. */
 export function rememberMoves(plane: Plane, writes: Writes, observed: Observed): void {
-  const moved = writes.vmsMoved;
-  const until = Number(nowUnits() + MOVED_UNITS + 1n);
-  const { layout } = plane;
-  const vm = layout.codec("vm4_slot");
-  const puts = new Uint8Array(moved.length);
-  for (let at = 0; at < moved.length; at += SLOT_BYTES) {
-    const { vni, flags, address, endpoint } = vm.decode(moved, at) as Record<string, never>;
-    layout.codec("moved4_slot").encode({ vni, flags, address, endpoint, until }, puts, at);
+  for (const vms of VM_TABLES) {
+    const { replaced } = writes.vms[vms];
+    if (replaced.length === 0) continue;
+    const table = MOVED_TABLES[vms];
+    const [vm, moved] = [plane.layout.codec(TABLE_SLOTS[vms]), plane.layout.codec(TABLE_SLOTS[table])];
+    const until = Number(nowUnits() + MOVED_UNITS + 1n);
+    const puts = new Uint8Array(replaced.length);
+    for (let at = 0; at < replaced.length; at += vm.size) {
+      const { vni, flags, address, endpoint } = vm.decode(replaced, at) as Record<string, never>;
+      moved.encode({ vni, flags, address, endpoint, until }, puts, at);
+    }
+    expireMoves(plane, writes, observed, vms);
+    // When more VMs move at once than the table remembers, the first ones are remembered: the sources of the others are refused
+    // until their new server speaks, which is what happens without this table.
+    const to = plane.table(table);
+    const room = Math.max(0, tableRoom(plane.layout, table, to.buckets) - to.size);
+    to.changeAll({ puts: puts.subarray(0, room * moved.size), deletes: new Uint8Array(0) });
   }
-  expireMoves(plane, writes, observed);
-  // When more VMs move at once than the table remembers, the first ones are remembered: the sources of the others are refused
-  // until their new server speaks, which is what happens without this table.
-  const table = plane.table("moved4");
-  const room = Math.max(0, Math.floor(table.capacity * 0.9) - table.size);
-  table.changeAll({ puts: puts.subarray(0, room * SLOT_BYTES), deletes: new Uint8Array(0) });
 }
 
 interface MemberRow {
@@ -81,40 +90,40 @@ function rememberable(plane: Plane, writes: Writes, observed: Observed): (row: M
   return (row) => !gone.has(row.endpoint) && kept(row.vni, row.tenant);
 }
 
-function memberRow(plane: Plane, key: bigint, value: bigint): MemberRow {
-  return plane.layout.decode("member_slot", packWords([[key, value]], 1)) as unknown as MemberRow;
+function memberRow(plane: Plane, key: string, value: Uint8Array): MemberRow {
+  return plane.layout.decode("member_slot", slotOf(key, value)) as unknown as MemberRow;
 }
 
 /** Members whose last VM left stay for as long as moved VMs are remembered. */
 export function retireMembers(plane: Plane, writes: Writes, observed: Observed): void {
   const stays = rememberable(plane, writes, observed);
   const until = Number(nowUnits() + MOVED_UNITS + 1n);
-  const puts: [bigint, bigint][] = [];
-  const deletes: bigint[] = [];
+  const puts: [string, Uint8Array][] = [];
+  const deletes: string[] = [];
   for (const key of writes.members.deletes) {
-    const row = memberRow(plane, key, observed.rows.members.get(key) as bigint);
-    if (stays(row)) puts.push(slotWords(plane.layout.encode("member_slot", { ...(row as object), until })));
+    const row = memberRow(plane, key, observed.rows.members.get(key) as Uint8Array);
+    if (stays(row)) puts.push(slotEntry(plane.layout.encode("member_slot", { ...(row as object), until })));
     else deletes.push(key);
   }
-  putWords(plane, "members", puts);
-  deleteWords(plane, "members", deletes);
+  putSlots(plane, "members", puts);
+  deleteSlots(plane, "members", deletes);
 }
 
 /** Retired members whose time is over, or whose tenant or endpoint is about to go. */
 function expireMembers(plane: Plane, writes: Writes, observed: Observed): void {
   const stays = rememberable(plane, writes, observed);
   const now = nowUnits();
-  const expired: bigint[] = [];
+  const expired: string[] = [];
   for (const [key, value] of observed.retired) {
     if (writes.desired.members.has(key)) continue;
     const row = memberRow(plane, key, value);
     if (BigInt(row.until) <= now || !stays(row)) expired.push(key);
   }
-  deleteWords(plane, "members", expired);
+  deleteSlots(plane, "members", expired);
 }
 
 /** Takes away what need not be remembered any longer. */
 export function expire(plane: Plane, writes: Writes, observed: Observed): void {
   if (observed.retired.size > 0) expireMembers(plane, writes, observed);
-  expireMoves(plane, writes, observed);
+  for (const vms of VM_TABLES) expireMoves(plane, writes, observed, vms);
 }

@@ -1,18 +1,33 @@
 // Single words, records and slots → maps.
 
 import type { StructName } from "./layout.ts";
-import type { Plane, TableName } from "./plane.ts";
+import type { Plane } from "./plane.ts";
 import type { Difference, WordAndRecord } from "./rows.ts";
-import { packKeys, packWords } from "./rows.ts";
+import { packKeys, packSlots } from "./slots.ts";
+import type { TableName } from "./tables.ts";
 
 export function storeWord(plane: Plane, map: string, index: number, bytes: Uint8Array): void {
   plane.array(map).store(index, bytes);
 }
 
+/** An element that is made of more than a word, and that no packet reads meanwhile. */
+export function clear(plane: Plane, map: string, index: number): void {
+  const array = plane.array(map);
+  array.write(index, new Uint8Array(array.valueSize));
+}
+
+/** Where words of a kind are, where their records are, and which field of the word names the record. */
+export interface RecordMaps {
+  readonly words: string;
+  readonly records: string;
+  readonly struct: StructName;
+  readonly field: string;
+}
+
 /** New version into the slot that is not live, then the word that names it. */
 export function storeRecord(
   plane: Plane,
-  names: { words: string; records: string; struct: StructName; field: string },
+  names: RecordMaps,
   index: number,
   { word, record }: WordAndRecord,
   live: number | undefined,
@@ -23,13 +38,24 @@ export function storeRecord(
   storeWord(plane, names.words, index, plane.layout.encode(names.struct, { ...(bare as object), [names.field]: slot }));
 }
 
-export const ENDPOINT_MAPS = { words: "endpoints", records: "tunnels", struct: "endpoint", field: "tunnel" } as const;
-export const CIRCUIT_MAPS = {
+export const ENDPOINT_MAPS: RecordMaps = {
+  words: "endpoints",
+  records: "tunnels",
+  struct: "endpoint",
+  field: "tunnel",
+};
+export const CIRCUIT_MAPS: RecordMaps = {
   words: "circuits",
   records: "circuit_records",
   struct: "circuit",
   field: "record",
-} as const;
+};
+export const TENANT_MAPS: RecordMaps = {
+  words: "tenants",
+  records: "tenant_records",
+  struct: "tenant",
+  field: "record",
+};
 
 /** A standby exists before the endpoint that names it. */
 export function standbysFirst(
@@ -50,10 +76,10 @@ export function standbysFirst(
   return [...ordered];
 }
 
-export function putWords(plane: Plane, table: TableName, puts: readonly (readonly [bigint, bigint])[]): void {
-  if (puts.length > 0) plane.table(table).changeAll({ puts: packWords(puts, puts.length), deletes: new Uint8Array(0) });
+export function putSlots(plane: Plane, table: TableName, puts: readonly (readonly [string, Uint8Array])[]): void {
+  if (puts.length > 0) plane.table(table).changeAll({ puts: packSlots(puts), deletes: new Uint8Array(0) });
 }
 
-export function deleteWords(plane: Plane, table: TableName, keys: readonly bigint[]): void {
+export function deleteSlots(plane: Plane, table: TableName, keys: readonly string[]): void {
   if (keys.length > 0) plane.table(table).changeAll({ puts: new Uint8Array(0), deletes: packKeys(keys) });
 }

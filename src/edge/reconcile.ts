@@ -1,26 +1,28 @@
 // One edge as a whole: desired model → what this machine adds → plan → apply. The CLI and whatever else brings desired state
 // to an edge come through here.
 
-import type { Ipv4 } from "../address/index.ts";
+import type { InterfaceAddress, InterfaceAddress6, IpAddress } from "../address/index.ts";
 import { prefixAddress } from "../address/index.ts";
 import type { Change } from "../control/plan.ts";
 import { planChanges } from "../control/plan.ts";
 import type { Interface, NextHop, State } from "../control/state.ts";
-import type { Observed, Plane, PortAction, Writes } from "../dataplane/index.ts";
+import type { Feature, LearnedPeer, LoadOptions, Observed, Plane, PortAction, Writes } from "../dataplane/index.ts";
 import {
-  attachPort,
   carryOut,
   detachPort,
+  featureText,
+  neededFeatures,
   observe,
   observePorts,
   planWrites,
-  portNotices,
   readLearnedPeers,
   writeCount,
 } from "../dataplane/index.ts";
 import { causeText, UnumError } from "../errors.ts";
-import type { Model } from "../model/index.ts";
+import type { Circuit, Model } from "../model/index.ts";
 import { askPeer, hasAddress, readInterfaces, resolveNextHops } from "../netlink/index.ts";
+import type { AttachedPort } from "./attach.ts";
+import { attachProven, portNotices } from "./attach.ts";
 
 export interface PlanOptions {
   /** How long neighbours that are not known may take to answer. */
@@ -37,8 +39,10 @@ export interface EdgePlan {
   readonly writes: Writes;
   /** Rows to write; 0 when the maps are right. */
   readonly rows: number;
-  /** True when the programs are of another build, and are to be exchanged. */
-  readonly programs: boolean;
+  /** Why the programs are to be exchanged, a line each; empty when they stay. */
+  readonly programs: readonly string[];
+  /** Parts of the packet path that the model uses. */
+  readonly features: ReadonlySet<Feature>;
   readonly notices: readonly string[];
 }
 
@@ -48,8 +52,7 @@ export interface NextHopChange {
   readonly to: NextHop | undefined;
 }
 
-export interface PortChange {
-  readonly name: string;
+export interface PortChange extends Omit<AttachedPort, "action"> {
   readonly action: PortAction | "detached";
 }
 
@@ -59,8 +62,8 @@ export interface Applied {
   readonly notices: readonly string[];
 }
 
-function endpointAddresses(model: Model): ReadonlyMap<string, Ipv4> {
-  const addresses = new Map<string, Ipv4>();
+function endpointAddresses(model: Model): ReadonlyMap<string, IpAddress> {
+  const addresses = new Map<string, IpAddress>();
   for (const [name, { address }] of [...model.servers, ...model.gateways]) addresses.set(name, address);
   return addresses;
 }
@@ -101,12 +104,42 @@ function withGone(present: ReadonlyMap<string, Interface>, observed: Observed): 
 
 /** The model as this edge can observe it: a table's size is fixed when it is made. */
 function requireCapacity(plane: Plane, model: Model): void {
-  if (model.edge.vmCapacity === plane.meta.vmCapacity) return;
-  throw new UnumError(
-    "TABLE_FULL",
-    `plan edge.capacity.vms: the document asks for ${model.edge.vmCapacity}, the VM table was made for ${plane.meta.vmCapacity}; nothing was written`,
-    { remedy: "keep the value, or unum detach --all and apply again, which makes the table anew" },
-  );
+  for (const [setting, wanted, made] of [
+    ["edge.capacity.vms", model.edge.vmCapacity, plane.meta.vmCapacity],
+    ["edge.capacity.vms6", model.edge.vm6Capacity, plane.meta.vm6Capacity],
+  ] as const) {
+    if (wanted === made) continue;
+    throw new UnumError(
+      "TABLE_FULL",
+      `plan ${setting}: the document asks for ${wanted}, the VM table was made for ${made}; nothing was written`,
+      { remedy: "keep the value, or unum detach --all and apply again, which makes the table anew" },
+    );
+  }
+}
+
+/** Why the loaded programs will not do. */
+function programReasons(plane: Plane, features: ReadonlySet<Feature>): string[] {
+  const reasons = plane.missing(features).map((feature) => `${featureText(feature)}: used for the first time`);
+  return plane.outdated ? ["they are of another build", ...reasons] : reasons;
+}
+
+/** What tables and programs that do not exist yet are made for. */
+export function loadOptionsOf(model: Model): LoadOptions {
+  const { vmCapacity, vm6Capacity } = model.edge;
+  return { vmCapacity, vm6Capacity, features: neededFeatures(model) };
+}
+
+/** Own addresses that servers cannot find. */
+function addressNotices({ edge }: Model): string[] {
+  const notices: string[] = [];
+  for (const [field, address] of [
+    ["edge.address", edge.address],
+    ["edge.address6", edge.address6],
+  ] as const) {
+    if (address === undefined || hasAddress(address)) continue;
+    notices.push(`${field} ${address} is on no interface of this machine: servers will find nobody there`);
+  }
+  return notices;
 }
 
 /** Compares a model with what the maps hold. Changes nothing but, for unknown neighbours, asks the underlay. */
@@ -122,12 +155,8 @@ export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOp
   const state: State = { model, interfaces, nextHops };
   const writes = planWrites(plane, state, observed);
 
-  const notices: string[] = [];
-  if (!hasAddress(model.edge.address)) {
-    notices.push(
-      `edge.address ${model.edge.address} is on no interface of this machine: servers will find nobody there`,
-    );
-  }
+  const features = neededFeatures(model);
+  const notices = addressNotices(model);
   for (const name of interfaces.keys()) {
     if (!present.has(name))
       notices.push(`interface ${name} is gone: circuits on it stay as they were; apply again when it is back`);
@@ -148,7 +177,8 @@ export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOp
     nextHops: moved,
     writes,
     rows: writeCount(writes),
-    programs: plane.outdated,
+    programs: programReasons(plane, features),
+    features,
     notices,
   };
 }
@@ -167,25 +197,47 @@ export function planFresh(model: Model): readonly Change[] {
 
 /** True when applying would change nothing. */
 export function isEmpty(plan: EdgePlan): boolean {
-  return plan.changes.length === 0 && plan.rows === 0 && !plan.programs;
+  return plan.changes.length === 0 && plan.rows === 0 && plan.programs.length === 0;
 }
 
 /** Carries a plan out, and attaches ports. The plan was made by this writer, which held the lock ever since. */
 export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
   const { model } = plan.state;
+  const inUse = plan.observed.state && neededFeatures(plan.observed.state.model);
+  // Rows come after the programs that understand them.
+  plane.require(plan.features, inUse ?? new Set());
   carryOut(plane, plan.writes, plan.observed);
   const ports = applyPorts(plane, model);
-  const notices = [...plan.notices];
+  const notices = [
+    ...plan.notices,
+    ...plan.programs.map((why) => `programs: exchanged in place, no packet was lost to it: ${why}`),
+  ];
   if (plane.upgraded) notices.push("the programs were of another build: exchanged in place, no packet was lost to it");
-  for (const { name, action } of ports) {
-    const mode = model.edge.interfaces.find((port) => port.name === name)?.mode;
-    if (action === "attached" && mode !== undefined) notices.push(...portNotices(name, mode));
-  }
+  for (const port of ports)
+    if (port.action !== "detached") notices.push(...portNotices({ ...port, action: port.action }));
   notices.push(...askPeers(plane, plan));
   return { plan, ports, notices };
 }
 
-/** Asks for the peers whose MAC is not known yet, so that not even the first packet to them has to wait. */
+/** A peer that was not heard for so long is asked whether it still has its MAC. */
+const REFRESH_SECONDS = 600;
+
+/** Own address and peer of each family of a circuit, and what is known of the peer. */
+function peersOf(circuit: Circuit, learned: LearnedPeer | undefined) {
+  return [
+    { address: circuit.address, peer: circuit.peer, heard: learned?.heardSecondsAgo },
+    { address: circuit.address6, peer: circuit.peer6, heard: learned?.heard6SecondsAgo },
+  ] as readonly {
+    readonly address: InterfaceAddress | InterfaceAddress6 | undefined;
+    readonly peer: IpAddress | undefined;
+    readonly heard: number | undefined;
+  }[];
+}
+
+/**
+ * Asks for the peers whose MAC is not known yet, so that not even the first packet to them has to wait, and for those that were
+ * silent for long.
+ */
 function askPeers(plane: Plane, { state, writes }: EdgePlan): string[] {
   const { model, interfaces } = state;
   const learned = readLearnedPeers(plane, writes.indexes);
@@ -193,11 +245,15 @@ function askPeers(plane: Plane, { state, writes }: EdgePlan): string[] {
   for (const [tenantName, tenant] of model.tenants) {
     for (const [name, circuit] of tenant.circuits) {
       const port = interfaces.get(circuit.interface);
-      if (circuit.peerMac !== undefined || learned.has(`${tenantName}/${name}`) || port === undefined) continue;
-      try {
-        askPeer({ ...port, address: prefixAddress(circuit.address), peer: circuit.peer });
-      } catch (thrown) {
-        notices.push(`circuit ${tenantName}/${name}: its peer could not be asked for its MAC: ${causeText(thrown)}`);
+      if (circuit.peerMac !== undefined || port === undefined) continue;
+      for (const { address, peer, heard } of peersOf(circuit, learned.get(`${tenantName}/${name}`))) {
+        if (address === undefined || peer === undefined) continue;
+        if (heard !== undefined && heard < REFRESH_SECONDS) continue;
+        try {
+          askPeer({ ...port, tags: circuit, address: prefixAddress(address), peer });
+        } catch (thrown) {
+          notices.push(`circuit ${tenantName}/${name}: ${peer} could not be asked for its MAC: ${causeText(thrown)}`);
+        }
       }
     }
   }
@@ -215,14 +271,14 @@ function applyPorts(plane: Plane, model: Model): PortChange[] {
   const failures: unknown[] = [];
   for (const config of wanted) {
     try {
-      changes.push({ name: config.name, action: attachPort(plane, config) });
+      changes.push(attachProven(plane, config, model));
     } catch (thrown) {
       failures.push(thrown);
     }
   }
   for (const { name } of observePorts(plane)) {
     if (wanted.some((config) => config.name === name)) continue;
-    if (detachPort(plane.pins, name)) changes.push({ name, action: "detached" });
+    if (detachPort(plane.pins, name)) changes.push({ name, action: "detached", faults: [] });
   }
   if (failures.length > 0) throw portFailure(failures);
   return changes;

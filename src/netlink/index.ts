@@ -1,3 +1,4 @@
-export * from "./arp.ts";
 export * from "./interfaces.ts";
 export * from "./next-hops.ts";
+export * from "./questions.ts";
+export * from "./solicit.ts";

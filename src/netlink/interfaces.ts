@@ -1,6 +1,6 @@
 // Interfaces of this machine, as the packet path needs to know them.
 
-import type { Ipv4 } from "../address/index.ts";
+import type { IpAddress } from "../address/index.ts";
 import { parseMac } from "../address/index.ts";
 import type { Link } from "../bpf/rtnetlink.ts";
 import { addresses, links } from "../bpf/rtnetlink.ts";
@@ -22,7 +22,12 @@ export function transmitOf(link: Link): Transmit {
   return link.kind === "veth" ? "redirect" : "direct";
 }
 
-/** Whether this machine has the address: without it nobody answers ARP for the edge's VTEP. */
-export function hasAddress(address: Ipv4): boolean {
+/** Whether frames can come and go: an interface that is down has neither. */
+export function isUp(name: string): boolean {
+  return links().some((link) => link.name === name && link.up);
+}
+
+/** Whether this machine has the address: without it nobody answers ARP, or neighbour discovery, for the edge's VTEP. */
+export function hasAddress(address: IpAddress): boolean {
   return addresses().some((candidate) => candidate.address === address);
 }

@@ -1,6 +1,6 @@
 // Endpoint address → next hop: the route, the neighbour, the egress interface, as the kernel sees them now.
 
-import type { Ipv4 } from "../address/index.ts";
+import type { IpAddress } from "../address/index.ts";
 import { macIsZero, parseMac } from "../address/index.ts";
 import type { Link, Neighbour } from "../bpf/rtnetlink.ts";
 import { links, neighbour, probeNeighbour, routeTo } from "../bpf/rtnetlink.ts";
@@ -28,7 +28,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function findRoute(name: string, address: Ipv4, all: readonly Link[]): Pending | undefined {
+function findRoute(name: string, address: IpAddress, all: readonly Link[]): Pending | undefined {
   const route = routeTo(address);
   const link = route && all.find((candidate) => candidate.ifindex === route.ifindex);
   // Loopback has no MAC, and an endpoint that is this machine has no neighbour.
@@ -62,7 +62,7 @@ function known({ ifindex, via, mtuBytes, link }: Pending): NextHop | undefined {
  * @param endpoints name → underlay address
  */
 export async function resolveNextHops(
-  endpoints: ReadonlyMap<string, Ipv4>,
+  endpoints: ReadonlyMap<string, IpAddress>,
   { waitMs }: ResolveOptions,
 ): Promise<ReadonlyMap<string, NextHop>> {
   const all = links();

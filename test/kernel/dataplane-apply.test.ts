@@ -55,16 +55,21 @@ describe("applying", () => {
       endpoints: new Map(),
       circuits: new Map(),
       groups: new Map(),
-      routes: new Map(),
+      tenantLimits: new Map(),
+      tenantDetails: new Map(),
+      routes4: new Map(),
+      routes6: new Map(),
       attachments: new Map(),
-      services: new Map(),
-      sources: new Map(),
+      services4: new Map(),
+      sources4: new Map(),
+      sources6: new Map(),
       members: new Map(),
       egress: new Set(),
-      vms: new Uint8Array(),
+      vms: { vms4: new Uint8Array(), vms6: new Uint8Array() },
       retired: new Map(),
     });
     expect(plane.slots("moved4").length).toBe(0);
+    expect(plane.slots("moved6").length).toBe(0);
   });
 
   test("a plan that is not carried out writes nothing", () => {

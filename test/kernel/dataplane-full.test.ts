@@ -12,7 +12,7 @@ import {
   makeInterfaces,
   newPins,
 } from "../support/dataplane-kernel.ts";
-import { VM_CAPACITY } from "../support/dataplane-models.ts";
+import { VM_CAPACITY, VM6_CAPACITY } from "../support/dataplane-models.ts";
 import type { Sketch } from "../support/dataplane-plans.ts";
 import { stateOf } from "../support/dataplane-plans.ts";
 
@@ -27,6 +27,9 @@ const stateWith = (tenants: Sketch["tenants"]): State => stateOf({ servers, tena
 /** `count` VMs from host number `first` on. */
 const vms = (count: number, first = 1) =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [ipv4FromNumber(0xac100000 + first + at), "s1"]));
+const vms6 = (count: number, first = 1) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`2001:db8::${(first + at).toString(16)}`, "s1"]));
+const withVms6 = (...args: Parameters<typeof vms6>) => stateWith({ acme: { vni: 100, vms: vms6(...args) } });
 const withVms = (...args: Parameters<typeof vms>) => stateWith({ acme: { vni: 100, vms: vms(...args) } });
 
 /** `plane`, whose map has fewer entries than it has. */
@@ -73,7 +76,50 @@ describe("the VM table", () => {
   });
 });
 
+describe("the IPv6 VM table", () => {
+  test("refuses one VM too many before anything is written", () => {
+    using pins = newPins();
+    using plane = load(pins);
+    applyState(plane, withVms6(5));
+    const before = fingerprint(pins);
+    expect(() => applyState(plane, withVms6(VM6_CAPACITY + 1))).toThrow(
+      expect.objectContaining({
+        code: "TABLE_FULL",
+        message: `plan vms6: ${VM6_CAPACITY + 1} entries are wanted, it holds ${VM6_CAPACITY}; nothing was written`,
+        remedy: expect.stringContaining("edge.capacity.vms6"),
+      }),
+    );
+    expect(fingerprint(pins)).toEqual(before);
+  });
+
+  test("takes as many as it was made for, and as many others in their place, beside as many of IPv4", () => {
+    using pins = newPins();
+    using plane = load(pins);
+    for (const first of [1, 5001, 4501]) {
+      const both = stateWith({ acme: { vni: 100, vms: { ...vms(VM_CAPACITY, first), ...vms6(VM6_CAPACITY, first) } } });
+      applyState(plane, both);
+      expectHolds(plane, both, `from ${first}`);
+    }
+  });
+});
+
 describe("a table that old and new rows do not fit into together", () => {
+  test("is refused before anything is written: IPv6 routes", () => {
+    using pins = newPins();
+    using plane = load(pins);
+    applyState(plane, many("2001:db8:1::/48", "2001:db8:2::/48"));
+    const other = many("2001:db8:3::/48", "2001:db8:2::/48");
+    expect(() => planWrites(smaller(plane, "routes6", 2), other, observe(plane))).toThrow(
+      expect.objectContaining({
+        code: "TABLE_FULL",
+        message: expect.stringContaining(
+          "plan routes6: 3 entries are wanted, 1 of them until others are in their place",
+        ),
+      }),
+    );
+    expect(() => planWrites(smaller(plane, "routes6", 3), other, observe(plane))).not.toThrow();
+  });
+
   const many = (...names: string[]) =>
     stateWith({ acme: { vni: 100, routes: Object.fromEntries(names.map((prefix) => [prefix, ["s1"]])) } });
 

@@ -50,7 +50,7 @@ describe("loading", () => {
       applyState(plane, state);
     }
     const before = [listPins(pins), fingerprint(pins)];
-    using plane = Plane.load(pins, OBJECT, { vmCapacity: 4096 });
+    using plane = Plane.load(pins, OBJECT, { vmCapacity: 4096, vm6Capacity: 4096 });
     expect(plane.meta.vmCapacity).toBe(1024);
     expect([listPins(pins), fingerprint(pins)]).toEqual(before);
     expectHolds(plane, state);

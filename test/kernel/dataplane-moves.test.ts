@@ -6,6 +6,8 @@ import { monotonicNs } from "../../src/bpf/system.ts";
 import type { Interface } from "../../src/control/state.ts";
 import type { Plane } from "../../src/dataplane/index.ts";
 import { observe } from "../../src/dataplane/index.ts";
+import type { TableName } from "../../src/dataplane/tables.ts";
+import { TABLE_SLOTS } from "../../src/dataplane/tables.ts";
 import {
   applyState,
   deleteLink,
@@ -36,21 +38,16 @@ interface Slot {
   readonly until: number;
 }
 
-function slots(plane: Plane, table: "moved4" | "members" | "vms4" | "attachments"): Slot[] {
-  const struct = {
-    moved4: "moved4_slot",
-    members: "member_slot",
-    vms4: "vm4_slot",
-    attachments: "attachment_slot",
-  } as const;
+function slots(plane: Plane, table: TableName): Slot[] {
   const bytes = plane.slots(table);
-  const codec = plane.layout.codec(struct[table]);
-  return Array.from({ length: bytes.length / 16 }, (_, at) => codec.decode(bytes, at * 16) as unknown as Slot);
+  const codec = plane.layout.codec(TABLE_SLOTS[table]);
+  const count = bytes.length / codec.size;
+  return Array.from({ length: count }, (_, at) => codec.decode(bytes, at * codec.size) as unknown as Slot);
 }
 
 /** What is remembered of endpoints that left: moved VMs and retired members, both by endpoint index. */
 const remembered = (plane: Plane) => ({
-  moves: slots(plane, "moved4").map(({ endpoint }) => endpoint),
+  moves: [...slots(plane, "moved4"), ...slots(plane, "moved6")].map(({ endpoint }) => endpoint),
   members: slots(plane, "members")
     .filter(({ until }) => until !== 0)
     .map(({ endpoint }) => endpoint),
@@ -59,13 +56,10 @@ const NOTHING = { moves: [], members: [] };
 
 /** Makes everything that is remembered as old as the machine. */
 function age(plane: Plane): void {
-  for (const [table, struct] of [
-    ["moved4", "moved4_slot"],
-    ["members", "member_slot"],
-  ] as const) {
+  for (const table of ["moved4", "moved6", "members"] as const) {
     const bytes = plane.slots(table);
-    const codec = plane.layout.codec(struct);
-    for (let at = 0; at < bytes.length; at += 16) {
+    const codec = plane.layout.codec(TABLE_SLOTS[table]);
+    for (let at = 0; at < bytes.length; at += codec.size) {
       const row = codec.decode(bytes, at) as unknown as Slot;
       if (row.until !== 0) codec.encode({ ...row, until: 1 } as never, bytes, at);
     }
@@ -73,13 +67,16 @@ function age(plane: Plane): void {
   }
 }
 
-const acmeOn = (server: string, extra: Sketch = {}): Sketch => ({
-  servers: { s1: 11, s2: 12 },
-  tenants: { acme: { vni: 100, vms: { "172.16.0.1": server } } },
-  ...extra,
-});
+describe.each([
+  ["IPv4", "172.16.0.1", "moved4"],
+  ["IPv6", "2001:db8:16::1", "moved6"],
+] as const)("an %s VM that moves", (_, address, moved) => {
+  const acmeOn = (server: string, extra: Sketch = {}): Sketch => ({
+    servers: { s1: 11, s2: 12 },
+    tenants: { acme: { vni: 100, vms: { [address]: server } } },
+    ...extra,
+  });
 
-describe("a VM that moves", () => {
   test("may be spoken for by the server it left for about 5 s, which is forgotten later", () => {
     using pins = newPins();
     using plane = load(pins);
@@ -90,7 +87,7 @@ describe("a VM that moves", () => {
     const s1 = indexes.endpoint.get("s1") as number;
     expect(remembered(plane)).toEqual({ moves: [s1], members: [s1] });
     const now = Number(monotonicNs() >> 30n);
-    for (const table of ["moved4", "members"] as const) {
+    for (const table of [moved, "members"] as const) {
       const [row] = slots(plane, table).filter(({ until }) => until !== 0);
       expect(row?.until).toBeGreaterThanOrEqual(now + 5);
       expect(row?.until).toBeLessThanOrEqual(now + 7);

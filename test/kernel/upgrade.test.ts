@@ -284,8 +284,8 @@ describe("a port", () => {
         expect(() => attachPort(plane, { name: "up0", role, mode: "native" })).toThrow(
           expect.objectContaining({
             code: "FOREIGN_PROGRAM",
-            message: `attach up0: it already runs XDP program "unum_both" (id ${theirs.programId}), which is not of these pins`,
-            remedy: expect.stringContaining("ip link set dev up0 xdp off"),
+            message: `attach up0: it already runs XDP program "unum_both" (id ${theirs.programId}, held by link ${theirs.id}) in ${mode} mode, which is not of these pins`,
+            remedy: expect.stringContaining(`bpftool link detach id ${theirs.id}`),
           }),
         );
       }

@@ -19,7 +19,7 @@ import {
   writeCount,
 } from "../../src/dataplane/index.ts";
 import { readInterfaces } from "../../src/netlink/index.ts";
-import { VM_CAPACITY } from "./dataplane-models.ts";
+import { VM_CAPACITY, VM6_CAPACITY } from "./dataplane-models.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
 export const OBJECT = join(ROOT, "build/bpf/unum.bpf.o");
@@ -39,7 +39,7 @@ export function newPins(): PinDirectory & Disposable {
 }
 
 export function load(pins: PinDirectory, lockWaitMs = 0, objectPath = OBJECT): Plane {
-  return Plane.load(pins, objectPath, { vmCapacity: VM_CAPACITY, lockWaitMs });
+  return Plane.load(pins, objectPath, { vmCapacity: VM_CAPACITY, vm6Capacity: VM6_CAPACITY, lockWaitMs });
 }
 
 export function ip(...args: string[]): void {
@@ -86,7 +86,7 @@ export function expectHolds(plane: Plane, state: State, what = ""): void {
 }
 
 /** Maps that packets or the kernel change by themselves. */
-const MOVING = /_counters$|^reply_limits$|^circuit_peers$/;
+const MOVING = /_counters$|_meters$|^reply_limits$|^circuit_peers6?$|^path_mtus$/;
 
 /** Digest of every byte that each pinned map holds. */
 export function fingerprint(pins: PinDirectory): Readonly<Record<string, string>> {

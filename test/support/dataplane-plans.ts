@@ -1,11 +1,19 @@
 // States made by hand, for tests that are about one change.
 
-import type { Mac } from "../../src/address/index.ts";
-import { parseInterfaceAddress, parseIpv4, parseMac, parsePrefix } from "../../src/address/index.ts";
+import type { IpAddress, IpPrefix, Mac } from "../../src/address/index.ts";
+import {
+  isV6,
+  macFromIp,
+  parseInterfaceAddress,
+  parseIp,
+  parseIpPrefix,
+  parseIpv4,
+  parseMac,
+} from "../../src/address/index.ts";
 import type { Interface, NextHop, State } from "../../src/control/state.ts";
 import type { Circuit, Gateway, Profile, Route, Server, Tenant, Vm } from "../../src/model/index.ts";
 import { DEFAULT_PROFILE } from "../../src/model/index.ts";
-import { VM_CAPACITY } from "./dataplane-models.ts";
+import { VM_CAPACITY, VM6_CAPACITY } from "./dataplane-models.ts";
 
 export interface TenantSketch {
   readonly vni: number;
@@ -39,7 +47,8 @@ const mapOf = <T, K extends string, V>(
   value: (t: T, key: string) => [K, V],
 ) => new Map(Object.entries(record).map(([key, item]) => value(item, key)));
 
-function vmMac(address: string, mark: number): Mac {
+function vmMac(address: IpAddress, mark: number): Mac {
+  if (isV6(address)) return macFromIp(address);
   const [c = 0, d = 0] = address.split(".").slice(2).map(Number);
   return parseMac(`02:${byte(mark)}:00:00:${byte(c)}:${byte(d)}`);
 }
@@ -50,6 +59,8 @@ function tenantOf({ vni, sourceCheck = "vm", mark = 0, ...rest }: TenantSketch):
     vni,
     sourceCheck,
     servers: [...(rest.servers ?? [])].sort(),
+    policy: "direct-preferred",
+    dscpPolicies: new Map(),
     circuits: mapOf(rest.circuits, (nic, name): [string, Circuit] => {
       host += 4;
       return [
@@ -61,13 +72,13 @@ function tenantOf({ vni, sourceCheck = "vm", mark = 0, ...rest }: TenantSketch):
         },
       ];
     }),
-    routes: mapOf(rest.routes, (via, prefix): [ReturnType<typeof parsePrefix>, Route] => [
-      parsePrefix(prefix),
+    routes: mapOf(rest.routes, (via, prefix): [IpPrefix, Route] => [
+      parseIpPrefix(prefix),
       { kind: "endpoints", via: [...via].sort() },
     ]),
-    vms: mapOf(rest.vms, (server, address): [ReturnType<typeof parseIpv4>, Vm] => [
-      parseIpv4(address),
-      { server, mac: vmMac(address, mark) },
+    vms: mapOf(rest.vms, (server, address): [IpAddress, Vm] => [
+      parseIp(address),
+      { server, mac: vmMac(parseIp(address), mark) },
     ]),
   };
 }
@@ -103,6 +114,7 @@ export function stateOf(sketch: Sketch, interfaces: ReadonlyMap<string, Interfac
         mac: parseMac("02:00:0a:02:00:01"),
         interfaces: [],
         vmCapacity: VM_CAPACITY,
+        vm6Capacity: VM6_CAPACITY,
       },
       profiles: new Map([["default", DEFAULT_PROFILE], ...Object.entries(sketch.profiles ?? {})]),
       servers: mapOf(servers, (host, name): [string, Server] => {

@@ -1,0 +1,67 @@
+// Whether everything fits, before the first write.
+
+import { UnumError } from "../errors.ts";
+import type { Observed } from "./observe.ts";
+import type { Plane } from "./plane.ts";
+import { slotBytes, tableRoom } from "./tables.ts";
+import type { VmSlots } from "./vm-rows.ts";
+import type { Writes } from "./writes.ts";
+
+function full(map: string, wanted: string, room: number, remedy: string): UnumError {
+  return new UnumError("TABLE_FULL", `plan ${map}: ${wanted}, it holds ${room}; nothing was written`, { remedy });
+}
+
+function requireVmRoom(plane: Plane, vms: VmSlots): void {
+  const { vmCapacity, vm6Capacity } = plane.meta;
+  for (const [table, capacity, setting] of [
+    ["vms4", vmCapacity, "edge.capacity.vms"],
+    ["vms6", vm6Capacity, "edge.capacity.vms6"],
+  ] as const) {
+    const wanted = vms[table].length / slotBytes(plane.layout, table);
+    if (wanted <= capacity) continue;
+    const remedy = `the VM table is made once: unum detach --all, set ${setting}, apply again`;
+    throw full(table, `${wanted} entries are wanted`, capacity, remedy);
+  }
+}
+
+/** Tables whose rows are keyed by bytes or text. */
+const KEYED = [
+  "names",
+  "routes4",
+  "routes6",
+  "attachments",
+  "services4",
+  "services6",
+  "sources4",
+  "sources6",
+  "members",
+] as const;
+
+/**
+ * Every table is checked before the first write. New rows are there before old ones go, so a table must hold both; VMs, to which
+ * nothing refers, give way to others where need be. Bucket tables check their buckets again when they are written.
+ * @throws UnumError TABLE_FULL
+ */
+export function requireRoom(plane: Plane, writes: Writes, { rows, retired }: Observed, vms: VmSlots): void {
+  requireVmRoom(plane, vms);
+  const entries = (map: string): number => plane.map(map).info.maxEntries;
+  const roomOf = (map: (typeof KEYED)[number]): number =>
+    map === "names" || map === "routes4" || map === "routes6"
+      ? entries(map)
+      : tableRoom(plane.layout, map, entries(map));
+  const require = (map: string, wanted: number, present: number, added: number, room: number): void => {
+    if (wanted > room)
+      throw full(map, `${wanted} entries are wanted`, room, "remove what is not needed, or divide it among edges");
+    const together = present + added;
+    if (together <= room) return;
+    const what = `${together} entries are wanted, ${together - wanted} of them until others are in their place`;
+    throw full(map, what, room, "apply the removals first, then what is new");
+  };
+  for (const map of KEYED) {
+    const present = rows[map].size + (map === "members" ? retired.size : 0);
+    const added = writes[map].puts.filter(([key]) => !rows[map].has(key)).length;
+    require(map, writes.desired[map].size, present, added, roomOf(map));
+  }
+  const newPorts = writes.egress.puts.filter(([ifindex]) => !rows.egress.has(ifindex)).length;
+  require("egress", writes.desired.egress.size, rows.egress.size, newPorts, entries("egress"));
+}

@@ -1,0 +1,163 @@
+// Tenants ↔ rows of tenants, tenant_records, tenant_limits, tenant_details and members. Their circuits, routes and VMs have
+// files of their own.
+
+import type { IpAddress, IpPrefix } from "../address/index.ts";
+import { ipv4ToNumber } from "../address/index.ts";
+import type { Circuit, PathPolicy, Route, SourceCheck, Tenant, Vm } from "../model/index.ts";
+import { addressWords, NO_WORDS, optionalIpv4, optionalIpv6 } from "./ip-words.ts";
+import { limitDetail, limitOfDetail, limitWord } from "./limits.ts";
+import { policiesByNumber, policyNumber } from "./policies.ts";
+import type { RowBuilder } from "./row-builder.ts";
+import type { Field, RowReader } from "./row-reader.ts";
+import type { WordAndRecord } from "./rows.ts";
+import { slotEntry, slotOf } from "./slots.ts";
+import { vniBytes, vniNumber } from "./vni.ts";
+
+/** Fields of struct tenant_record with a bit for each code point. */
+const DSCP_FIELDS = {
+  direct_preferred: "direct-preferred",
+  direct_only: "direct-only",
+  gateway_only: "gateway-only",
+} as const satisfies Readonly<Record<string, PathPolicy>>;
+
+export function compileTenant(builder: RowBuilder, name: string, tenant: Tenant): void {
+  const { layout } = builder;
+  const { address, address6, rateLimit, dscpPolicies } = tenant;
+  const index = builder.index("tenant", name);
+  let flags = layout.number("tenant_flags", "TENANT_VALID");
+  if (dscpPolicies.size > 0) flags |= layout.number("tenant_flags", "TENANT_DSCP_POLICY");
+  if (rateLimit !== undefined) flags |= layout.number("tenant_flags", "TENANT_RATE_LIMIT");
+  const word = layout.encode("tenant", {
+    vni: vniBytes(tenant.vni),
+    flags,
+    source_check: layout.number("source_check", `SOURCE_CHECK_${tenant.sourceCheck.toUpperCase()}`),
+    policy: policyNumber(layout, tenant.policy),
+  });
+  const bits = (wanted: PathPolicy): bigint => {
+    const codePoints = [...dscpPolicies].filter(([, policy]) => policy === wanted);
+    return codePoints.reduce((set, [codePoint]) => set | (1n << BigInt(codePoint)), 0n);
+  };
+  const record = layout.encode("tenant_record", {
+    address: address === undefined ? 0 : ipv4ToNumber(address),
+    address6: address6 === undefined ? NO_WORDS : addressWords(address6),
+    ...Object.fromEntries(Object.entries(DSCP_FIELDS).map(([field, policy]) => [field, bits(policy)])),
+  });
+  builder.tenants.set(index, { word, record });
+  if (rateLimit !== undefined) {
+    builder.tenantLimits.set(index, limitWord(layout, rateLimit));
+    builder.tenantDetails.set(index, layout.encode("tenant_detail", limitDetail(rateLimit)));
+  }
+  builder.name("TENANT", index, name);
+  compileMembers(builder, index, tenant);
+}
+
+/** Endpoints that may speak in the tenant's network: of its VMs, their standbys, of its routes, and those it lists. */
+function compileMembers(builder: RowBuilder, tenantIndex: number, tenant: Tenant): void {
+  const { layout, model } = builder;
+  const servers = new Set<string>();
+  for (const vm of tenant.vms.values()) servers.add(vm.server);
+  for (const name of [...servers]) {
+    const standby = model.servers.get(name)?.standby;
+    if (standby !== undefined) servers.add(standby);
+  }
+  for (const route of tenant.routes.values()) {
+    if (route.kind === "endpoints") for (const name of route.via) servers.add(name);
+  }
+  const listed = new Set(tenant.servers);
+  for (const name of new Set([...servers, ...listed])) {
+    let flags = layout.number("member_flags", "MEMBER_VALID");
+    if (listed.has(name)) flags |= layout.number("member_flags", "MEMBER_LISTED");
+    const slot = layout.encode("member_slot", {
+      vni: vniBytes(tenant.vni),
+      flags: builder.slotUsed,
+      endpoint: builder.index("endpoint", name),
+      tenant: tenantIndex,
+      member_flags: flags,
+    });
+    builder.members.set(...slotEntry(slot));
+  }
+}
+
+type TenantFields = Omit<Tenant, "servers" | "circuits" | "routes" | "vms">;
+
+export interface TenantUnderWay extends TenantFields {
+  readonly servers: string[];
+  readonly circuits: Map<string, Circuit>;
+  readonly routes: Map<IpPrefix, Route>;
+  readonly vms: Map<IpAddress, Vm>;
+}
+
+/** Tenants, to which their circuits, routes and VMs are added by VNI. */
+export class DecodedTenants {
+  readonly byName = new Map<string, TenantUnderWay>();
+  readonly #byVni = new Map<number, TenantUnderWay>();
+  readonly #reader: RowReader;
+
+  constructor(reader: RowReader) {
+    this.#reader = reader;
+    for (const [index, row] of reader.input.rows.tenants) {
+      const name = reader.name("tenant", index, `tenants[${index}]`);
+      const fields = decodeTenant(reader, index, row);
+      if (name === undefined || fields === undefined) continue;
+      const tenant = { ...fields, servers: [], circuits: new Map(), routes: new Map(), vms: new Map() };
+      this.byName.set(name, tenant);
+      this.#byVni.set(tenant.vni, tenant);
+    }
+    this.#readMembers();
+  }
+
+  /** Whose network a row is of; a problem of `user` when it is nobody's. */
+  of(vni: Uint8Array, user: string): TenantUnderWay | undefined {
+    const tenant = this.#byVni.get(vniNumber(vni));
+    if (tenant === undefined) this.#reader.problems.push(`${user}: VNI ${vniNumber(vni)} is no tenant's`);
+    return tenant;
+  }
+
+  #readMembers(): void {
+    const reader = this.#reader;
+    const listed = reader.layout.number("member_flags", "MEMBER_LISTED");
+    for (const [key, value] of reader.input.rows.members) {
+      const row = reader.fields("member_slot", slotOf(key, value));
+      const endpoint = reader.name("endpoint", row.endpoint as number, "members");
+      const tenant = this.of(row.vni as Uint8Array, "members");
+      if (tenant && endpoint !== undefined && (row.member_flags as number) & listed) tenant.servers.push(endpoint);
+    }
+    for (const tenant of this.byName.values()) tenant.servers.sort();
+  }
+}
+
+function decodeTenant(reader: RowReader, index: number, { word, record }: WordAndRecord): TenantFields | undefined {
+  const { layout } = reader;
+  const where = `tenants[${index}]`;
+  const row = reader.fields("tenant", word) as Field & Record<"flags" | "source_check" | "policy", number>;
+  const more = reader.fields("tenant_record", record);
+  const checks = layout.names("source_check", "SOURCE_CHECK_");
+  const sourceCheck = reader.meaning(checks, row.source_check, "source check", where);
+  const policy = reader.meaning(policiesByNumber(layout), row.policy, "policy", where);
+  if (sourceCheck === undefined || policy === undefined) return undefined;
+  const has = (flag: string): boolean => (row.flags & layout.number("tenant_flags", flag)) !== 0;
+  const detail = reader.input.rows.tenantDetails.get(index);
+  const rateLimit = has("TENANT_RATE_LIMIT")
+    ? limitOfDetail(detail && reader.fields("tenant_detail", detail))
+    : undefined;
+  const [address, address6] = [optionalIpv4(more.address as number), optionalIpv6(more.address6 as number[])];
+  return {
+    vni: vniNumber(row.vni as Uint8Array),
+    sourceCheck: sourceCheck as SourceCheck,
+    ...(address === undefined ? {} : { address }),
+    ...(address6 === undefined ? {} : { address6 }),
+    policy: policy as PathPolicy,
+    dscpPolicies: has("TENANT_DSCP_POLICY") ? dscpPolicies(more) : new Map(),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
+  };
+}
+
+function dscpPolicies(record: Field): Map<number, PathPolicy> {
+  const policies = new Map<number, PathPolicy>();
+  for (let codePoint = 0; codePoint < 64; codePoint++) {
+    for (const [field, policy] of Object.entries(DSCP_FIELDS)) {
+      if ((record[field] as bigint) & (1n << BigInt(codePoint))) policies.set(codePoint, policy);
+    }
+  }
+  return policies;
+}
