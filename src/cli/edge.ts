@@ -1,11 +1,12 @@
 // Opening the edge for a command, and saying what happened to it.
 
 import type { Change } from "../control/plan.ts";
+import type { LoadOptions } from "../dataplane/index.ts";
 import { PinDirectory, Plane } from "../dataplane/index.ts";
 import type { Notice } from "../document/index.ts";
 import type { Applied, EdgePlan } from "../edge/reconcile.ts";
 import { isEmpty } from "../edge/reconcile.ts";
-import { DEFAULT_VM_CAPACITY } from "../model/index.ts";
+import { DEFAULT_VM_CAPACITY, DEFAULT_VM6_CAPACITY } from "../model/index.ts";
 import type { CommonOptions, Context } from "./context.ts";
 import { say, warn } from "./context.ts";
 import { count, json } from "./render.ts";
@@ -17,9 +18,10 @@ export function openPlane(context: Context, options: Pick<CommonOptions, "pinDir
 export function loadPlane(
   context: Context,
   options: Pick<CommonOptions, "pinDir">,
-  vmCapacity = DEFAULT_VM_CAPACITY,
+  made: Partial<LoadOptions> = {},
 ): Plane {
-  return Plane.load(new PinDirectory(options.pinDir), context.objectPath, { vmCapacity });
+  const defaults = { vmCapacity: DEFAULT_VM_CAPACITY, vm6Capacity: DEFAULT_VM6_CAPACITY };
+  return Plane.load(new PinDirectory(options.pinDir), context.objectPath, { ...defaults, ...made });
 }
 
 export function sayNotices(context: Context, file: string, notices: readonly Notice[]): void {
@@ -81,7 +83,7 @@ export function sayPlan(context: Context, options: CommonOptions, plan: EdgePlan
   for (const { endpoint, from, to } of plan.nextHops) {
     say(context, `~ next hop of ${endpoint}: ${from?.nextHopMac ?? "unresolved"} → ${to?.nextHopMac ?? "unresolved"}`);
   }
-  if (plan.programs) say(context, "~ programs: of another build, exchanged in place");
+  for (const why of plan.programs) say(context, `~ programs: exchanged in place: ${why}`);
   if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
   else if (plan.changes.length > 0)
     say(context, `${summary(plan.changes, "future")}; ${count(plan.rows, "row")} to write`);

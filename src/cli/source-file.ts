@@ -3,7 +3,7 @@
 import { PinDirectory } from "../dataplane/index.ts";
 import type { Edit, ParsedDocument } from "../document/index.ts";
 import { editDocument, parseModel, readDocumentFile, writeDocumentFile } from "../document/index.ts";
-import { applyEdge, planEdge } from "../edge/reconcile.ts";
+import { applyEdge, loadOptionsOf, planEdge } from "../edge/reconcile.ts";
 import type { CommonOptions, Context } from "./context.ts";
 import { loadPlane, sayApplied, sayNotices } from "./edge.ts";
 
@@ -33,7 +33,7 @@ export async function changeSource(context: Context, options: CommonOptions, edi
   const file = options.state;
   // Tables that do not exist yet are made for what the document says, and only for one that is right.
   const loaded = new PinDirectory(options.pinDir).isLoaded();
-  const plane = loadPlane(context, options, loaded ? undefined : edit(file, edits).model.edge.vmCapacity);
+  const plane = loadPlane(context, options, loaded ? undefined : loadOptionsOf(edit(file, edits).model));
   try {
     const { text, changed, model, notices } = edit(file, edits);
     const plan = await planEdge(plane, model, context);

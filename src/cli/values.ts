@@ -1,9 +1,17 @@
 // Options' values, parsed at the edge of the program: what arrives inside is what it says.
 
 import { InvalidArgumentError } from "commander";
-import { parseInterfaceAddress, parseIpv4, parseMac, parsePrefix } from "../address/index.ts";
+import {
+  parseInterfaceAddress,
+  parseInterfaceAddress6,
+  parseIp,
+  parseIpPrefix,
+  parseIpv4,
+  parseIpv6,
+  parseMac,
+} from "../address/index.ts";
 import { causeText } from "../errors.ts";
-import { isInterfaceName, isName, NAME_FORM, RANGES } from "../model/index.ts";
+import { isInterfaceName, isName, NAME_FORM, parseRate, parseSize, RANGES, rateText } from "../model/index.ts";
 
 function checked<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
@@ -16,9 +24,12 @@ function checked<T>(parse: (text: string) => T): (text: string) => T {
 }
 
 export const ipv4 = checked(parseIpv4);
+export const ipv6 = checked(parseIpv6);
+export const ip = checked(parseIp);
 export const mac = checked(parseMac);
-export const prefix = checked(parsePrefix);
+export const prefix = checked(parseIpPrefix);
 export const interfaceAddress = checked(parseInterfaceAddress);
+export const interfaceAddress6 = checked(parseInterfaceAddress6);
 
 export function name(text: string): string {
   if (isName(text)) return text;
@@ -50,6 +61,45 @@ export function dscp(text: string): "copy" | number {
   } catch {
     throw new InvalidArgumentError(`expected "copy" or ${RANGES.dscp.min} to ${RANGES.dscp.max}`);
   }
+}
+
+/** One of a few words. */
+export function oneOf(...words: readonly string[]): (text: string) => string {
+  const quoted = words.map((word) => JSON.stringify(word));
+  return (text) => {
+    if (words.includes(text)) return text;
+    throw new InvalidArgumentError(`expected ${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`);
+  };
+}
+
+export const POLICIES = ["direct-preferred", "direct-only", "gateway-only"] as const;
+
+/** "46=direct-only,8=gateway-only" as the map that the document has. */
+export function dscpPolicies(text: string): Readonly<Record<string, string>> {
+  const policies: Record<string, string> = {};
+  for (const part of text.split(",")) {
+    const [, dscp = "", policy = ""] = /^\s*([^=\s]+)=([^=\s]+)\s*$/.exec(part) ?? [];
+    if (dscp === "")
+      throw new InvalidArgumentError("expected code points and policies such as 46=direct-only,8=gateway-only");
+    const point = String(integer("dscp")(dscp));
+    if (Object.hasOwn(policies, point)) throw new InvalidArgumentError(`expected code point ${point} once`);
+    policies[point] = oneOf(...POLICIES)(policy);
+  }
+  return policies;
+}
+
+/** A rate, as the document writes it. */
+export function rate(text: string): string {
+  const { min, max } = RANGES.bitsPerSecond;
+  const value = parseRate(text) ?? -1;
+  if (value >= min && value <= max) return text;
+  throw new InvalidArgumentError(`expected ${rateText(min)} to ${rateText(max)}, such as 100Mbit/s`);
+}
+
+/** A size, as the document writes it. What a burst may be depends on its rate: the document's check knows it. */
+export function size(text: string): string {
+  if (parseSize(text) !== undefined) return text;
+  throw new InvalidArgumentError("expected a size such as 1500B, 256KiB or 1MB");
 }
 
 export function onOff(text: string): boolean {

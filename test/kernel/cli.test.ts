@@ -106,7 +106,7 @@ describe("plan and apply", () => {
   test("say that there is nothing to do, with status 0", async () => {
     expect(await good("plan")).toBe("nothing to do: the maps are as the document says\n");
     expect(await good("apply")).toBe("nothing to do: the maps are as the document says\n");
-    expect(await data("plan")).toEqual({ changes: [], nextHops: [], rows: 0, programs: false, notices: [] });
+    expect(await data("plan")).toEqual({ changes: [], nextHops: [], rows: 0, programs: [], notices: [] });
   });
 
   test("say what differs: plan with status 3, and writing nothing", async () => {
@@ -127,7 +127,7 @@ describe("plan and apply", () => {
       changes: [change],
       nextHops: [],
       rows: 1,
-      programs: false,
+      programs: [],
       notices: [],
     });
     expect(fingerprint(pins)).toEqual(before);
@@ -136,7 +136,7 @@ describe("plan and apply", () => {
     expect(applied).toEqual({
       changes: [change],
       rows: 1,
-      ports: NICS.map((name) => ({ name, action: "unchanged" })),
+      ports: NICS.map((name) => ({ name, action: "unchanged", faults: [] })),
       notices: [],
       tookMs: expect.any(Number),
     });
@@ -325,9 +325,19 @@ describe("set and delete", () => {
         (p) => p.name === "far" && p.ttl === 9 && p.mtu === 1400,
       ],
       [
+        ["profile", "set", "far", "--encapsulation", "geneve", "--mss-clamp", "auto", "--rate", "2.5Gbit/s"],
+        "profiles",
+        (p) => p.name === "far" && p.port === 6081 && p.mssClamp === "auto" && String(p.dscp) === "46",
+      ],
+      [
+        ["profile", "set", "far", "--burst", "1MiB"],
+        "profiles",
+        ({ rateLimit }) => JSON.stringify(rateLimit) === '{"bitsPerSecond":2500000000,"burstBytes":1048576}',
+      ],
+      [
         ["server", "set", "s3", "--address", "10.2.0.4", "--profile", "far"],
         "servers",
-        (s) => s.name === "s3" && s.profile === "far" && s.nextHop === "02:aa:00:00:00:04",
+        (s) => s.name === "s3" && s.encapsulation === "geneve" && s.family === 4 && s.nextHop === "02:aa:00:00:00:04",
       ],
       [["server", "set", "s1", "--standby", "s3"], "servers", (s) => s.name === "s1" && s.standby === "s3"],
       [["gateway", "set", "gw1", "--mac", "02:00:00:00:00:99"], "gateways", (g) => g.mac === "02:00:00:00:00:99"],
@@ -340,6 +350,50 @@ describe("set and delete", () => {
         ["vm", "set", "initech", "172.16.0.1", "--server", "s3", "--mac", "02:00:00:00:01:01"],
         "vms",
         (v) => v.tenant === "initech" && v.server === "s3",
+      ],
+      [
+        [
+          "vm",
+          "set",
+          "initech",
+          "2001:DB8::5",
+          "--server",
+          "s3",
+          "--mac",
+          "02:00:00:00:01:05",
+          "--policy",
+          "direct-only",
+        ],
+        "vms",
+        (v) => v.address === "2001:db8::5" && v.server === "s3" && v.policy === "direct-only",
+      ],
+      [
+        [
+          "tenant",
+          "set",
+          "initech",
+          "--policy",
+          "gateway-only",
+          "--dscp-policy",
+          "46=direct-only",
+          "--rate",
+          "1Mbit/s",
+        ],
+        "tenants",
+        (t) => t.policy === "gateway-only" && JSON.stringify(t.dscpPolicy) === '{"46":"direct-only"}',
+      ],
+      [
+        [
+          ...["circuit", "set", "initech", "six", "--interface", "ce0", "--vlan", "100", "--inner-vlan", "7"],
+          ...["--address6", "2001:db8:1::1/64", "--peer6", "2001:db8:1::2"],
+        ],
+        "circuits",
+        (c) => c.name === "six" && c.innerVlan === 7 && c.tag === "802.1ad" && c.peer6 === "2001:db8:1::2",
+      ],
+      [
+        ["route", "set", "initech", "2001:db8:1::/64", "--circuit", "six"],
+        "routes",
+        (r) => r.prefix === "2001:db8:1::/64" && r.circuit === "six",
       ],
       [
         ["route", "set", "initech", "10.0.0.0/8", "--via", "gw1,s2"],
@@ -358,7 +412,9 @@ describe("set and delete", () => {
     }
     for (const argv of [
       ["route", "delete", "initech", "10.0.0.0/8"],
+      ["route", "delete", "initech", "2001:db8:1::/64"],
       ["vm", "delete", "initech", "172.16.0.1"],
+      ["vm", "delete", "initech", "2001:db8::5"],
       ["tenant", "delete", "initech"],
       ["server", "set", "s1", "--standby", "none"],
       ["server", "delete", "s3"],
@@ -383,7 +439,14 @@ describe("set and delete", () => {
       ["vm", "set", "acne", "1.1.1.1", "--server", "s1"],
       /no tenant is named "acne", did you mean "acme"\?/,
     ],
-    ["an unknown word", ["profile", "set", "default", "--ecn", "sometimes"], /ecn/],
+    [
+      "a port of a format without one",
+      ["profile", "set", "default", "--encapsulation", "nvgre", "--port", "4789"],
+      /nvgre has no UDP port/,
+    ],
+    ["a burst without a rate", ["tenant", "set", "acme", "--burst", "64KiB"], /rateLimit\.rate: missing/],
+    ["an inner VLAN alone", ["circuit", "set", "acme", "hq", "--inner-vlan", "7"], /the circuit has no vlan/],
+    ["an IPv6 server", ["server", "set", "s1", "--address", "2001:db8::2"], /the edge has no address6/],
     ["a standby of itself", ["server", "set", "s1", "--standby", "s1"], /its own standby/],
     ["an interface that is no port", ["circuit", "set", "acme", "hq", "--interface", "ce1"], /role underlay/],
   ])("of %s leave document and maps", async (_, argv, message) => {
@@ -455,9 +518,12 @@ describe("show and counters", () => {
         port: 4789,
         ttl: 64,
         dscp: "copy",
+        decapsulationDscp: "keep",
         ecn: "normal",
         dontFragment: true,
+        udpChecksum: "zero",
         entropy: "l4",
+        mssClamp: "off",
       },
     ],
     [
@@ -465,6 +531,8 @@ describe("show and counters", () => {
       {
         name: "s1",
         address: "10.2.0.2",
+        family: 4,
+        encapsulation: "vxlan",
         profile: "default",
         state: "unknown",
         interface: "ce1",
@@ -479,6 +547,8 @@ describe("show and counters", () => {
       {
         name: "gw1",
         address: "10.2.0.9",
+        family: 4,
+        encapsulation: "vxlan",
         profile: "default",
         state: "unknown",
         interface: "ce1",
@@ -487,7 +557,19 @@ describe("show and counters", () => {
         mac: "02:00:00:00:00:09",
       },
     ],
-    ["tenants", { name: "acme", vni: 100, sourceCheck: "vm", circuits: 1, routes: 2, vms: 2, servers: [] }],
+    [
+      "tenants",
+      {
+        name: "acme",
+        vni: 100,
+        sourceCheck: "vm",
+        policy: "direct-preferred",
+        circuits: 1,
+        routes: 2,
+        vms: 2,
+        servers: [],
+      },
+    ],
     [
       "circuits",
       { tenant: "acme", name: "hq", interface: "ce0", address: "10.1.0.1/24", peer: "10.1.0.2", learned: false },
@@ -526,6 +608,10 @@ describe("show and counters", () => {
       routes: 2,
       vms: 2,
       vmCapacity: 2048,
+      vms6: 0,
+      vm6Capacity: 262_144,
+      // Those that tests before this one needed stay.
+      features: expect.any(Array),
       unresolved: [],
       ports: [expect.objectContaining({ name: "ce0" }), expect.objectContaining({ name: "ce1" })],
       problems: [],
@@ -544,7 +630,7 @@ describe("show and counters", () => {
       "answered",
       "dropped",
       "icmpErrors",
-      "arpRequests",
+      "solicitations",
     ]);
     expect(counters.endpoints).toEqual({ gw1: traffic, s1: traffic, s2: traffic });
     expect(counters.tenants).toEqual({ acme: traffic });
@@ -581,12 +667,17 @@ describe("attach and detach", () => {
     const run = (...argv: string[]) => unum(...argv, "--pin-dir", fresh.path);
     const attached = await run("attach", "ce8", "--role", "access", "--json");
     expect(attached.status).toBe(0);
-    expect(JSON.parse(attached.stdout)).toEqual({ name: "ce8", role: "access", mode: "native", action: "attached" });
-    expect(attached.stderr.split("\n")).toEqual([
-      expect.stringMatching(/^unum: ce8 is a veth and drops what XDP redirects to it: /),
-      expect.stringMatching(/^unum: ce8 is a veth: its peer must have transmit checksum offload off/),
-      "",
-    ]);
+    expect(JSON.parse(attached.stdout)).toMatchObject({
+      name: "ce8",
+      role: "access",
+      mode: "native",
+      action: "attached",
+      // Frames of the other end's own may come, or not; nobody is known there.
+      proof: { result: expect.stringMatching(/^(silent|receives)$/), asked: [] },
+      faults: [{ remedy: "ethtool -K ce8x gro off; ethtool -K ce8x gro on" }, { remedy: "ethtool -K ce8x tx off" }],
+    });
+    expect(attached.stderr).toMatch(/^unum: ce8 is a veth and drops what XDP redirects to it: /m);
+    expect(attached.stderr).toMatch(/^unum: ce8 is a veth whose peer ce8x leaves checksums unfinished/m);
     expect((await run("attach", "ce8", "--role", "access")).stdout).toBe("ce8: unchanged (access, native)\n");
     expect((await run("attach", "ce8", "--role", "both")).stdout).toBe("ce8: updated (both, native)\n");
     expect((await run("show")).stdout).toBe("nothing is applied yet\n");
@@ -611,7 +702,7 @@ describe("attach and detach", () => {
     const { status, stdout, stderr } = await unum("attach", "ce0", "--role", "both", "--pin-dir", fresh.path);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(
-      /already runs XDP program "unum_access" \(id \d+\), which is not of these pins \[FOREIGN_PROGRAM\]/,
+      /already runs XDP program "unum_access" \(id \d+, held by link \d+\) in native mode, which is not of these pins \[FOREIGN_PROGRAM\]/,
     );
     expect(await good("plan")).toContain("nothing to do");
   });

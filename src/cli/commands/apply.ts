@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { applyEdge, planEdge } from "../../edge/reconcile.ts";
+import { applyEdge, loadOptionsOf, planEdge } from "../../edge/reconcile.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { DEFAULT_STATE_FILE, examples, withCommonOptions } from "../context.ts";
 import { loadPlane, sayApplied, sayNotices } from "../edge.ts";
@@ -19,7 +19,7 @@ export function applyCommand(context: Context): Command {
       const { loadDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
       const { model, notices } = loadDocument(file);
-      const plane = loadPlane(context, options, model.edge.vmCapacity);
+      const plane = loadPlane(context, options, loadOptionsOf(model));
       try {
         if (options.json !== true) sayNotices(context, file, notices);
         sayApplied(context, options, applyEdge(plane, await planEdge(plane, model, context)), started);

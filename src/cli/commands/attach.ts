@@ -1,8 +1,9 @@
 import { Command, Option } from "commander";
-import { attachPort, detachPort, PinDirectory, portNotices, removeEdge } from "../../dataplane/index.ts";
+import { detachPort, observe, PinDirectory, removeEdge } from "../../dataplane/index.ts";
+import { attachProven, portNotices } from "../../edge/attach.ts";
 import { UnumError } from "../../errors.ts";
 import type { PortMode, PortRole } from "../../model/index.ts";
-import { DEFAULT_VM_CAPACITY, RANGES } from "../../model/index.ts";
+import { DEFAULT_VM_CAPACITY, DEFAULT_VM6_CAPACITY, RANGES } from "../../model/index.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { examples, jsonOption, pinDirOption, say, warn } from "../context.ts";
 import { loadPlane } from "../edge.ts";
@@ -13,6 +14,7 @@ interface AttachOptions extends CommonOptions {
   readonly role: PortRole;
   readonly mode: PortMode;
   readonly vmCapacity: number;
+  readonly vm6Capacity: number;
 }
 
 /** `unum attach NIC`. */
@@ -35,16 +37,23 @@ export function attachCommand(context: Context): Command {
         .argParser(value.integer("vmCapacity"))
         .default(DEFAULT_VM_CAPACITY),
     )
+    .addOption(
+      new Option("--vm6-capacity <vms>", `the same for VMs with IPv6 addresses, up to ${RANGES.vm6Capacity.max}`)
+        .argParser(value.integer("vm6Capacity"))
+        .default(DEFAULT_VM6_CAPACITY),
+    )
     .addOption(pinDirOption())
     .addOption(jsonOption())
     .addHelpText("after", examples("unum attach e0 --role access", "unum attach e1 --role underlay --mode generic"))
     .action((nic: string, options: AttachOptions) => {
-      const plane = loadPlane(context, options, options.vmCapacity);
+      const plane = loadPlane(context, options, { vmCapacity: options.vmCapacity, vm6Capacity: options.vm6Capacity });
       try {
-        const action = attachPort(plane, { name: nic, role: options.role, mode: options.mode });
-        if (options.json === true) json(context, { name: nic, role: options.role, mode: options.mode, action });
-        else say(context, `${nic}: ${action} (${options.role}, ${options.mode})`);
-        if (action === "attached") for (const notice of portNotices(nic, options.mode)) warn(context, notice);
+        const { role, mode } = options;
+        const attached = attachProven(plane, { name: nic, role, mode }, observe(plane).state?.model);
+        const { action, proof, faults } = attached;
+        if (options.json === true) json(context, { name: nic, role, mode, action, proof, faults });
+        else say(context, `${nic}: ${action} (${role}, ${mode})${proof?.result === "works" ? ", and it works" : ""}`);
+        for (const notice of portNotices(attached)) warn(context, notice);
       } finally {
         plane.close();
       }
@@ -78,7 +87,7 @@ export function detachCommand(context: Context): Command {
         report(context, options, removeEdge(pins));
         return;
       }
-      const plane = loadPlane(context, options, DEFAULT_VM_CAPACITY);
+      const plane = loadPlane(context, options);
       try {
         if (!detachPort(plane.pins, nic as string)) throw notAttached(nic as string, options.pinDir);
         report(context, options, [nic as string]);
