@@ -73,7 +73,7 @@ describe("counters", () => {
     expect(tenants.get("acme")).toEqual(NO_TRAFFIC);
     expect(packets.received).toBe(sum(50n));
     expect(packets.passed).toBe(2n * sum(50n));
-    expect(packets.arpRequests).toBe(7n * sum(50n));
+    expect(packets.solicitations).toBe(7n * sum(50n));
     expect(drops.get("no_route")).toEqual({ packets: sum(7n), bytes: 2n * sum(7n) });
     for (const [name, drop] of drops) if (name !== "no_route") expect(drop, name).toEqual({ packets: 0n, bytes: 0n });
   });

@@ -2,16 +2,17 @@
 
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { entropyPort } from "../support/oracle-frames.ts";
 import { packet } from "../support/packet-builder.ts";
-import { addressText, get32 } from "../support/packet-bytes.ts";
+import { addressText, get16, get32, ipText } from "../support/packet-bytes.ts";
 import { EdgeUnderTest } from "../support/packet-edge.ts";
 import { ACME, flow, fromCustomer } from "../support/packet-frames.ts";
 import { makePorts } from "../support/packet-ports.ts";
-import { HOPS, type HopSpec, WORLD, type World } from "../support/packet-world.ts";
+import { HOPS, type HopSpec, PORT_SPECS, WORLD, type World } from "../support/packet-world.ts";
 
 const FLOWS = 8000;
-const GATEWAYS = Array.from({ length: 8 }, (_, index) => `g${index}`);
+/** The source port of UDP behind an IPv4 header. */
+const entropyPort = (frame: Uint8Array) => get16(frame, 34);
+const GATEWAYS = Array.from({ length: 8 }, (_, index) => `h${index}`);
 const gatewayAddress = (name: string) => `10.2.1.${name.slice(1)}`;
 
 /** acme, whose everything else goes to eight gateways. */
@@ -96,7 +97,7 @@ describe("equal paths", () => {
     expect(choices()).toEqual(before);
   });
 
-  for (const gone of [["g3"], ["g0", "g7"], ["g1", "g2", "g4", "g5"]]) {
+  for (const gone of [["h3"], ["h0", "h7"], ["h1", "h2", "h4", "h5"]]) {
     it(`without ${gone.join(" and ")} only their flows move, over all others, and come back`, () => {
       for (const name of gone) edge.setState(name, "stale");
       const after = choices();
@@ -113,6 +114,88 @@ describe("equal paths", () => {
       expect(choices()).toEqual(before);
     });
   }
+});
+
+/** Equal paths of every format over both families, for flows of IPv6. */
+describe("equal paths of different formats", () => {
+  const FORMATS = ["vxlan", "geneve", "nvgre"] as const;
+  const MIXED = Array.from({ length: 6 }, (_, index) => ({
+    name: `m${index}`,
+    format: FORMATS[index % 3] as (typeof FORMATS)[number],
+    address: index < 3 ? `10.2.3.${index}` : `2001:db8:2:3::${index}`,
+  }));
+  const names = MIXED.map(({ name }) => name);
+  const mixedWorld: World = {
+    ...WORLD,
+    profiles: { default: {}, ...Object.fromEntries(FORMATS.map((format) => [format, { encapsulation: format }])) },
+    servers: {},
+    gateways: Object.fromEntries(
+      MIXED.map(({ name, format, address }) => [name, { address, profile: format, mac: "02:90:00:00:01:01" }]),
+    ),
+    tenants: {
+      mix: {
+        vni: 7,
+        circuits: { lan: { interface: "d0", address6: "2001:db8:6::1/64", peer6: "2001:db8:6::2" } },
+        routes: [{ prefix: "::/0", via: names }],
+      },
+    },
+  };
+  const mixedHops = Object.fromEntries(names.map((name) => [name, { port: "u0", mac: "02:11:00:00:01:01" }] as const));
+  const mixed = new EdgeUnderTest(ports, { world: mixedWorld, hops: mixedHops });
+  afterAll(() => mixed.close());
+
+  const frames = Array.from({ length: 6000 }, (_, index) =>
+    packet()
+      .ethernet({ destination: PORT_SPECS.d0.mac, source: "02:c0:00:00:00:01" })
+      .ipv6({
+        source: `2001:db8:6::${(2 + (index % 200)).toString(16)}`,
+        destination: `2001:4860::${(1 + Math.floor(index / 30)).toString(16)}`,
+      })
+      .tcp({ source: 1024 + index, destination: 443 })
+      .bytes(),
+  );
+  /** The gateway of each flow, and what its headers say about the flow. */
+  const sent = (): { readonly name: string; readonly entropy: string }[] =>
+    mixed.runMany("access", "d0", frames).map(({ verdict, frame }) => {
+      expect(verdict).toBe("redirect");
+      const six = get16(frame, 12) === 0x86dd;
+      const to = ipText(six ? frame.subarray(38, 54) : frame.subarray(30, 34));
+      const found = MIXED.find(({ address }) => address === to);
+      if (found === undefined) expect.fail(`a flow goes to ${to}`);
+      const at = six ? 54 : 34;
+      const label = six ? (get32(frame, 14) & 0xfffff).toString(16) : "";
+      const other = found.format === "nvgre" ? (frame[at + 7] as number) : get16(frame, at);
+      return { name: found.name, entropy: `${label}/${other}` };
+    });
+
+  it("get equal shares, and keep each flow with all that its headers say about it", () => {
+    const first = sent();
+    expectEven(shares(first.map(({ name }) => name)), frames.length, names);
+    expect(sent()).toEqual(first);
+  });
+
+  for (const gone of [["m1"], ["m0", "m5"], ["m1", "m2", "m3"]]) {
+    it(`without ${gone.join(" and ")} only their flows move, and come back`, () => {
+      const before = sent();
+      for (const name of gone) mixed.setState(name, "stale");
+      const after = sent();
+      for (const name of gone) mixed.setState(name, "up");
+      for (const [index, { name }] of before.entries()) {
+        if (gone.includes(name)) expect(gone).not.toContain(after[index]?.name);
+        else expect(after[index], `flow ${index}`).toEqual(before[index]);
+      }
+      expect(sent()).toEqual(before);
+    });
+  }
+
+  it("have flow labels and flow ids of all values", () => {
+    const all = sent();
+    const labels = new Set(all.flatMap(({ entropy }) => (entropy.startsWith("/") ? [] : [entropy.split("/")[0]])));
+    // Of 2^20 labels, 3000 flows hit nearly 3000.
+    expect(labels.size).toBeGreaterThan(2700);
+    const nvgre = all.filter(({ name }) => MIXED.find((one) => one.name === name)?.format === "nvgre");
+    expect(new Set(nvgre.map(({ entropy }) => entropy.split("/")[1])).size).toBeGreaterThan(250);
+  });
 });
 
 describe("entropy ports", () => {

@@ -2,14 +2,16 @@
 // that field. UNUM_SPOOFS says how many of each.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { addressNumber, get32, put16, put24, put32, sameBytes } from "../support/packet-bytes.ts";
+import { addressNumber, get32, ipBytes, ipText, put16, put24, put32, sameBytes } from "../support/packet-bytes.ts";
+import { fromVm } from "../support/packet-circuits.ts";
 import { EdgeUnderTest } from "../support/packet-edge.ts";
-import { ACME, fromEndpoint, OTHER, reply } from "../support/packet-frames.ts";
+import { ACME, endpointOf, fromEndpoint, MIX, OTHER, reply } from "../support/packet-frames.ts";
 import { makePorts } from "../support/packet-ports.ts";
-import { fixChecksum, Random } from "../support/packet-random.ts";
-import { WORLD } from "../support/packet-world.ts";
+import { fixChecksum, Random } from "../support/packet-random-frames.ts";
+import { EDGE, WORLD } from "../support/packet-world.ts";
+import { MIX_VM_SERVERS, mixVm } from "../support/packet-world-mix.ts";
 
-const SPOOFS = Number(process.env.UNUM_SPOOFS ?? 60_000);
+const SPOOFS = Number(process.env.UNUM_SPOOFS ?? 50_000);
 const SEED = Number(process.env.UNUM_SEED ?? Date.now() % 2 ** 31);
 const BATCH = 20_000;
 
@@ -24,11 +26,12 @@ afterAll(() => {
 
 /** s3 is a member of acme alone, and speaks for one VM of its own. */
 const accepted = fromEndpoint("s3", ACME, reply({ source: "172.16.0.7" })).bytes();
-const endpoints = [...Object.values(WORLD.servers), ...Object.values(WORLD.gateways)].map(({ address }) =>
-  addressNumber(address),
-);
-const servedPorts = new Set([4789, 8472]);
-const EDGE_ADDRESS = addressNumber(WORLD.edge.address);
+const endpoints = [...Object.values(WORLD.servers), ...Object.values(WORLD.gateways)]
+  .filter(({ address }) => !address.includes(":"))
+  .map(({ address }) => addressNumber(address));
+const addresses = [...Object.values(WORLD.servers), ...Object.values(WORLD.gateways)].map(({ address }) => address);
+const servedPorts = new Set([...Object.values(WORLD.profiles).map(({ port }) => port ?? 4789), 6081]);
+const EDGE_ADDRESS = addressNumber(EDGE.address);
 
 type Spoil = (frame: Uint8Array, random: Random) => void;
 
@@ -47,11 +50,17 @@ function near(random: Random, real: number, bits: number, forbidden: ReadonlySet
 }
 
 /** Every frame has the same end: that verdict, and that reason if it is dropped. */
-function none(verdict: "drop" | "pass", reason: string | undefined, spoil: Spoil): void {
-  for (let done = 0, batch = 0; done < SPOOFS; batch++) {
+function none(
+  verdict: "drop" | "pass",
+  reason: string | undefined,
+  spoil: Spoil,
+  real = accepted,
+  planned = SPOOFS,
+): void {
+  for (let done = 0, batch = 0; done < planned; batch++) {
     const random = new Random(SEED + batch);
-    const frames = Array.from({ length: Math.min(BATCH, SPOOFS - done) }, () => {
-      const frame = accepted.slice();
+    const frames = Array.from({ length: Math.min(BATCH, planned - done) }, () => {
+      const frame = real.slice();
       spoil(frame, random);
       fixChecksum(frame, 14);
       fixChecksum(frame, 64);
@@ -164,8 +173,69 @@ describe(`${SPOOFS} of each, seed ${SEED}`, () => {
     });
   });
 
+  /** A quarter as many for each other format and family: one endpoint, one VM. */
+  const OTHERS = ["fg6", "fn6", "k4", "c6"] as const;
+  const FEWER = Math.ceil(SPOOFS / 4);
+  for (const server of OTHERS) {
+    const { overIpv6, format, profile } = endpointOf(server);
+    const real = fromEndpoint(server, MIX, fromVm(server, 6)).bytes();
+    const [sourceAt, sourceBytes] = overIpv6 ? [22, 16] : [26, 4];
+    const udpAt = overIpv6 ? 54 : 34;
+    const formatAt = format === "nvgre" ? udpAt : udpAt + 8;
+    const innerAt = formatAt + 22;
+    const flip = (frame: Uint8Array, random: Random, at: number, bytes: number): void => {
+      const place = at + random.below(bytes);
+      frame[place] = (frame[place] as number) ^ (1 << random.below(8));
+    };
+    const each = (verdict: "drop" | "pass", reason: string | undefined, spoil: Spoil): void => {
+      none(verdict, reason, spoil, real, FEWER);
+    };
+
+    it(`${server}: the packet that they differ from is accepted`, () => {
+      expect(edge.run("underlay", "u0", real).verdict).toBe("redirect");
+    });
+    it(`${server}: outer source of nobody`, () => {
+      const known = new Set(addresses);
+      each("drop", "unknown_endpoint", (frame, random) => {
+        do {
+          frame.set(real.subarray(sourceAt, sourceAt + sourceBytes), sourceAt);
+          flip(frame, random, sourceAt, sourceBytes);
+        } while (known.has(ipText(frame.subarray(sourceAt, sourceAt + sourceBytes))));
+      });
+    });
+    it(`${server}: outer destination of another machine`, () => {
+      each("pass", undefined, (frame, random) => flip(frame, random, sourceAt + sourceBytes, sourceBytes));
+    });
+    it(`${server}: another VNI`, () => {
+      each("drop", "not_a_member", (frame, random) =>
+        put24(frame, formatAt + 4, near(random, MIX, 24, new Set([0, MIX]))),
+      );
+    });
+    it(`${server}: inner source of another server's VM`, () => {
+      const others = MIX_VM_SERVERS.filter((other) => other !== server).map((other) => ipBytes(mixVm(other).ipv6));
+      each("drop", "spoofed_source", (frame, random) => frame.set(random.pick(others), innerAt + 8));
+    });
+    it(`${server}: inner source that neither a VM nor a route to an endpoint covers`, () => {
+      // Under 2000::/8, of which the world's addresses have 2001:db8.
+      each("drop", "spoofed_source", (frame, random) => {
+        for (let at = innerAt + 9; at < innerAt + 24; at++) frame[at] = random.below(256);
+        frame[innerAt + 8] = 0x20;
+        if (frame[innerAt + 9] === 1) frame[innerAt + 9] = 2;
+      });
+    });
+    if (profile.udpChecksum === "full") {
+      it(`${server}: any other byte of the packet under its checksum`, () => {
+        each("drop", "bad_checksum", (frame, random) => {
+          // Behind every field that has a reason of its own: the inner UDP datagram.
+          flip(frame, random, innerAt + 40, frame.length - innerAt - 40);
+        });
+      });
+    }
+  }
+
   it("were as many as planned", () => {
-    expect(run).toBe(11 * SPOOFS);
+    // Of the others, two have a checksum to spoil as well.
+    expect(run).toBe(11 * SPOOFS + (5 * OTHERS.length + 2) * FEWER);
     expect(edge.counters.contradictions()).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { Oracle } from "../support/oracle.ts";
 import { Jury } from "../support/oracle-jury.ts";
 import { EdgeUnderTest } from "../support/packet-edge.ts";
 import { makePorts } from "../support/packet-ports.ts";
-import { customerFrame, Random, tunnelFrame } from "../support/packet-random.ts";
+import { customerFrame, Random, tunnelFrame } from "../support/packet-random-frames.ts";
 import { type PortName, type Role, WORLD } from "../support/packet-world.ts";
 
 const PACKETS = Number(process.env.UNUM_PACKETS ?? 1_000_000);
@@ -21,8 +21,16 @@ const ENDPOINTS = [...Object.keys(WORLD.servers), ...Object.keys(WORLD.gateways)
 /** What no random packet meets: broken tables, and a driver without headroom. */
 const ENDS = [
   ...["answered", "forwarded", "passed"],
-  ...["bad_checksum", "bad_tunnel_header", "congestion", "group_mac", "malformed", "martian_address"],
-  ...["needs_fragmentation", "no_next_hop", "no_path", "no_route", "not_a_member", "peer_unresolved"],
+  ...[
+    "bad_checksum",
+    "bad_tunnel_header",
+    "congestion",
+    "critical_option",
+    "group_mac",
+    "malformed",
+    "martian_address",
+  ],
+  ...["needs_fragmentation", "no_next_hop", "no_path", "no_route", "not_a_member", "peer_unresolved", "policy"],
   ...["split_horizon", "spoofed_source", "to_circuit_address", "too_big", "ttl_expired", "tunnel_fragment"],
   ...["tunnel_mismatch", "unknown_endpoint", "unsupported_inner"],
 ];
@@ -39,6 +47,9 @@ function shuffleStates(random: Random): void {
     edge.setState(name, down ? random.pick(["stale", "admin_down"] as const) : random.pick(["up", "unknown"] as const));
     if (down) oracle.network.down.add(name);
     else oracle.network.down.delete(name);
+    oracle.network.pathMtus.delete(name);
+    // Equal paths have to be of one width: the oracle does not know which of them a flow takes.
+    if (random.chance(25) && !name.startsWith("g")) oracle.network.pathMtus.set(name, random.pick([1280, 1400, 1499]));
   }
 }
 
@@ -69,6 +80,9 @@ describe(`${PACKETS} random packets a direction, seed ${SEED}`, () => {
         ["access", "a2"],
         ["access", "a1"],
         ["access", "a3"],
+        ["access", "d0"],
+        ["access", "a0"],
+        ["access", "d1"],
         ["both", "b0"],
       ],
       customerFrame,

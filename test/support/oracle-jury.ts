@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Judgement, Oracle } from "./oracle.ts";
-import { adopt, entropyPort, type Output } from "./oracle-frames.ts";
+import { adopt, entropyOf, type Output } from "./oracle-frames.ts";
 import { sameBytes } from "./packet-bytes.ts";
 import { frameDifference, frameText } from "./packet-dissect.ts";
 import type { EdgeUnderTest, Run } from "./packet-edge.ts";
@@ -64,6 +64,7 @@ export class Jury {
 
   #tryGroup(role: Role, port: PortName, { judgements, frames }: Group, where: string): string | undefined {
     this.#edge.forget();
+    for (const [name, mtu] of this.#oracle.network.pathMtus) this.#edge.setPathMtu(name, mtu);
     this.#edge.counters.moves();
     const runs = this.#edge.runMany(role, port, frames);
     const expected = new Map<string, number>();
@@ -114,13 +115,16 @@ export class Jury {
     return `what leaves differs:\n${difference}`;
   }
 
-  /** A flow has one entropy port, and takes one of equal paths. */
-  #sameFlow({ flow, tx }: Output, frame: Uint8Array, choices: readonly Output[]): string | undefined {
+  /** A flow has one entropy port, flow label and flow id, whatever its tunnel, and takes one of equal paths. */
+  #sameFlow(output: Output, frame: Uint8Array, choices: readonly Output[]): string | undefined {
+    const { flow, tx } = output;
     if (flow === undefined || tx === undefined) return undefined;
-    const port = entropyPort(frame);
-    const before = this.#flows.get(flow);
-    if (before === undefined) this.#flows.set(flow, port);
-    else if (before !== port) return `the entropy port of flow ${flow} is ${port}, and was ${before}`;
+    for (const [name, value] of Object.entries(entropyOf(output, frame))) {
+      const key = `${name} of flow ${flow}`;
+      const before = this.#flows.get(key);
+      if (before === undefined) this.#flows.set(key, value);
+      else if (before !== value) return `the ${key} is ${value}, and was ${before}`;
+    }
     if (choices.length === 1) return undefined;
     const key = `${tx.tenant} ${flow} of ${choices.map((choice) => choice.tx?.endpoint).join()}`;
     const chosen = this.#choices.get(key);

@@ -5,16 +5,38 @@
 // value that the frame under test has there, if that value is allowed.
 
 import { concatenate } from "./packet-bytes.ts";
-import type {
-  ArpFields,
-  EthernetFields,
-  IcmpFields,
-  Ipv4Fields,
-  TcpFields,
-  UdpFields,
-  VlanFields,
+import {
+  type ArpFields,
+  arp,
+  type EthernetFields,
+  ethernet,
+  type Layer,
+  raw,
+  type VlanFields,
+  vlan,
 } from "./packet-layers.ts";
-import { arp, ethernet, icmp, ipv4, type Layer, raw, tcp, udp, vlan, vxlan } from "./packet-layers.ts";
+import {
+  type ExtensionFields,
+  extension,
+  type FragmentFields,
+  fragment,
+  type Ipv4Fields,
+  type Ipv6Fields,
+  ipv4,
+  ipv6,
+} from "./packet-layers-ip.ts";
+import {
+  type IcmpFields,
+  icmp,
+  icmp6,
+  type NeighbourFields,
+  neighbour,
+  type TcpFields,
+  tcp,
+  type UdpFields,
+  udp,
+} from "./packet-layers-transport.ts";
+import { type GeneveFields, geneve, type NvgreFields, nvgre, type VxlanFields, vxlan } from "./packet-layers-tunnel.ts";
 
 export { ANY, ENTROPY } from "./packet-layers.ts";
 
@@ -35,7 +57,7 @@ export class Packet {
   ethernet(fields: EthernetFields): Packet {
     return this.#with(ethernet(fields));
   }
-  /** IEEE 802.1Q; 802.1ad with `type: 0x88a8` on the layer before. */
+  /** IEEE 802.1Q; 802.1ad with `tag: 0x88a8`. */
   vlan(fields: VlanFields): Packet {
     return this.#with(vlan(fields));
   }
@@ -44,6 +66,16 @@ export class Packet {
   }
   ipv4(fields: Ipv4Fields): Packet {
     return this.#with(ipv4(fields));
+  }
+  ipv6(fields: Ipv6Fields): Packet {
+    return this.#with(ipv6(fields));
+  }
+  extension(fields: ExtensionFields): Packet {
+    return this.#with(extension(fields));
+  }
+  /** Of IPv6; that of IPv4 is in its header. */
+  fragment(fields: FragmentFields = {}): Packet {
+    return this.#with(fragment(fields));
   }
   udp(fields: UdpFields): Packet {
     return this.#with(udp(fields));
@@ -54,8 +86,20 @@ export class Packet {
   icmp(fields: IcmpFields): Packet {
     return this.#with(icmp(fields));
   }
-  vxlan(fields: { vni: number; flags?: number; reserved?: number; lastReserved?: number }): Packet {
+  icmp6(fields: IcmpFields): Packet {
+    return this.#with(icmp6(fields));
+  }
+  neighbour(fields: NeighbourFields): Packet {
+    return this.#with(neighbour(fields));
+  }
+  vxlan(fields: VxlanFields): Packet {
     return this.#with(vxlan(fields));
+  }
+  geneve(fields: GeneveFields): Packet {
+    return this.#with(geneve(fields));
+  }
+  nvgre(fields: NvgreFields): Packet {
+    return this.#with(nvgre(fields));
   }
   /** Bytes as they are, or that many with a recognisable pattern. */
   payload(bytes: Uint8Array | number): Packet {
@@ -77,16 +121,17 @@ export class Packet {
 
   /** @param actual where fields that are ANY or ENTROPY are read from */
   bytes(actual?: Uint8Array): Uint8Array {
-    return concatenate(this.#build(0, 0, actual), this.#padding);
+    return concatenate(this.#build(0, 0, 0, actual), this.#padding);
   }
 
-  #build(index: number, offset: number, actual: Uint8Array | undefined): Uint8Array {
+  #build(index: number, offset: number, pseudoSum: number, actual: Uint8Array | undefined): Uint8Array {
     const layer = this.#layers[index];
     if (layer === undefined) return new Uint8Array(0);
-    const rest = this.#build(index + 1, offset + layer.bytes, actual);
+    const rest = this.#build(index + 1, offset + layer.bytes, layer.pseudoSum ?? pseudoSum, actual);
     const above = this.#layers[index - 1];
     const below = this.#layers[index + 1];
     const header = layer.write(rest, {
+      pseudoSum,
       ...(below === undefined ? {} : { below }),
       ...(above === undefined ? {} : { above }),
       ...(actual === undefined ? {} : { actual: actual.subarray(offset) }),

@@ -25,6 +25,45 @@ export function addressText(value: number): string {
   return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 }
 
+/** `2001:db8::1` as sixteen bytes. */
+export function address6Bytes(text: string): Uint8Array {
+  const [head = "", tail] = text.split("::");
+  const words = (part: string | undefined) => (part ? part.split(":").map((word) => Number.parseInt(word, 16)) : []);
+  const [first, last] = [words(head), words(tail)];
+  const missing = 8 - first.length - last.length;
+  if (tail === undefined ? missing !== 0 : missing < 0) {
+    throw new Error(`read address ${JSON.stringify(text)}: expected eight words`);
+  }
+  const bytes = new Uint8Array(16);
+  for (const [index, word] of [...first, ...new Array<number>(missing).fill(0), ...last].entries()) {
+    if (!(word >= 0 && word <= 0xffff)) throw new Error(`read address ${JSON.stringify(text)}: a word is no number`);
+    put16(bytes, 2 * index, word);
+  }
+  return bytes;
+}
+
+/** Four or sixteen bytes, by the family of the text. */
+export function ipBytes(text: string): Uint8Array {
+  if (text.includes(":")) return address6Bytes(text);
+  const bytes = new Uint8Array(4);
+  put32(bytes, 0, addressNumber(text));
+  return bytes;
+}
+
+/** Words without leading zeros, the longest run of zero words left out (RFC 5952). */
+export function address6Text(bytes: Uint8Array, at = 0): string {
+  const words = Array.from({ length: 8 }, (_, index) => get16(bytes, at + 2 * index).toString(16));
+  const runs = [...words.join(":").matchAll(/(?:\b0\b:?){2,}/g)].sort((a, b) => b[0].length - a[0].length);
+  const text = words.join(":");
+  const [run] = runs;
+  if (run === undefined) return text;
+  return `${text.slice(0, run.index).replace(/:$/, "")}::${text.slice(run.index + run[0].length)}`;
+}
+
+export function ipText(bytes: Uint8Array): string {
+  return bytes.length === 4 ? addressText(get32(bytes, 0)) : address6Text(bytes);
+}
+
 export function get16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }

@@ -6,8 +6,10 @@ import { parseMac } from "../../src/address/index.ts";
 import { BpfObject } from "../../src/bpf/object.ts";
 import type { ManyResults } from "../../src/bpf/program.ts";
 import type { NextHop, State } from "../../src/control/state.ts";
-import { carryOut, observe, PinDirectory, Plane, planWrites } from "../../src/dataplane/index.ts";
+import { carryOut, neededFeatures, observe, PinDirectory, Plane, planWrites } from "../../src/dataplane/index.ts";
+import type { StructName } from "../../src/dataplane/layout.ts";
 import { parseModel } from "../../src/document/index.ts";
+import type { Model } from "../../src/model/index.ts";
 import { concatenate, macBytes } from "./packet-bytes.ts";
 import { CounterReader, type Moves } from "./packet-counters.ts";
 import type { Ports } from "./packet-ports.ts";
@@ -15,6 +17,7 @@ import {
   HOPS,
   type HopSpec,
   LEARNED,
+  LEARNED6,
   PORT_SPECS,
   PORTS,
   type PortName,
@@ -57,11 +60,17 @@ export class EdgeUnderTest {
   constructor(ports: Ports, options: EdgeOptions = {}) {
     this.#ports = ports;
     this.#pins = new PinDirectory(`/sys/fs/bpf/packets-${process.pid}-${edges++}`);
-    this.plane = Plane.load(this.#pins, options.object ?? OBJECT, { vmCapacity: WORLD.edge.capacity.vms });
+    const world = options.world ?? WORLD;
+    const { vms, vms6 } = world.edge.capacity;
+    this.plane = Plane.load(this.#pins, options.object ?? OBJECT, {
+      vmCapacity: vms,
+      vm6Capacity: vms6,
+      features: neededFeatures(modelOf(world)),
+    });
     this.#poison = BpfObject.open(POISON);
     this.#poison.load();
     this.#leadPoisonToPrograms();
-    this.apply(options.world ?? WORLD, options.hops ?? HOPS);
+    this.apply(world, options.hops ?? HOPS);
     this.counters = new CounterReader(this.plane);
     this.forget();
   }
@@ -84,7 +93,9 @@ export class EdgeUnderTest {
 
   /** The whole way from a document's text to the maps. */
   apply(world: World, hops: Readonly<Record<string, HopSpec>> = HOPS): void {
-    const { model } = parseModel(JSON.stringify(world), "world.json");
+    const model = modelOf(world);
+    const missing = this.plane.missing(neededFeatures(model));
+    if (missing.length > 0) throw new Error(`apply a world that needs ${missing.join(", ")}: the programs lack it`);
     const state: State = {
       model,
       interfaces: new Map(
@@ -121,17 +132,30 @@ export class EdgeUnderTest {
       new DataView(key.buffer).setUint32(0, index, true);
       limits.update(key, new Uint8Array(valueBytes));
     }
-    for (const [name, index] of this.counters.observed.indexes.circuit) {
-      const mac = LEARNED[name];
-      const word = mac === undefined ? {} : { mac: macBytes(mac), known: 1 };
-      this.plane.array("circuit_peers").store(index, layout.encode("circuit_peer", word));
+    for (const [map, learned] of [
+      ["circuit_peers", LEARNED],
+      ["circuit_peers6", LEARNED6],
+    ] as const) {
+      for (const [name, index] of this.counters.observed.indexes.circuit) {
+        const mac = learned[name];
+        const word = mac === undefined ? {} : { mac: macBytes(mac), heard: 0x8000 };
+        this.plane.array(map).store(index, layout.encode("circuit_peer", word));
+      }
     }
+    for (const name of this.counters.observed.indexes.endpoint.keys()) this.setPathMtu(name, undefined);
   }
 
   /** An endpoint's liveness, as the daemon stores it: one word. */
   setState(endpoint: string, state: "up" | "stale" | "admin_down" | "unknown"): void {
     const number = this.plane.layout.number("endpoint_state", `ENDPOINT_STATE_${state.toUpperCase()}`);
     this.change("endpoints", "endpoint", this.index("endpoint", endpoint), { state: number });
+  }
+
+  /** What routers told about the path to an endpoint, for as long as any test runs; undefined: nothing. */
+  setPathMtu(endpoint: string, mtu: number | undefined): void {
+    const row = mtu === undefined ? {} : { mtu, until: 0xffffffff };
+    const word = this.plane.layout.encode("path_mtu", row);
+    this.plane.array("path_mtus").store(this.index("endpoint", endpoint), word);
   }
 
   index(kind: "profile" | "endpoint" | "tenant" | "circuit", name: string): number {
@@ -141,17 +165,17 @@ export class EdgeUnderTest {
   }
 
   /** Writes some fields of a word, for what no document can say; returns what undoes it. */
-  change(
-    map: string,
-    struct: Parameters<Plane["layout"]["codec"]>[0],
-    index: number,
-    fields: Readonly<Record<string, unknown>>,
-  ): () => void {
+  change(map: string, struct: string, index: number, fields: Readonly<Record<string, unknown>>): () => void {
     const array = this.plane.array(map);
     const before = array.load(index);
-    const row = { ...(this.plane.layout.decode(struct, before) as object), ...fields };
-    array.write(index, this.plane.layout.encode(struct, row as never));
+    const row = { ...this.row(map, struct, index), ...fields };
+    array.write(index, this.plane.layout.encode(struct as StructName, row as never));
     return () => array.write(index, before);
+  }
+
+  /** A row of an array, by the fields of any struct that the object file describes. */
+  row(map: string, struct: string, index: number): Readonly<Record<string, unknown>> {
+    return this.plane.layout.decode(struct as StructName, this.plane.array(map).load(index));
   }
 
   run(role: Role, port: PortName, frame: Uint8Array, headroom: Headroom = "poisoned"): Run {
@@ -181,6 +205,10 @@ export class EdgeUnderTest {
     this.plane.close();
     this.#pins.remove();
   }
+}
+
+function modelOf(world: World): Model {
+  return parseModel(JSON.stringify(world), "world.json").model;
 }
 
 function verdictName(verdict: number): Verdict {

@@ -18,7 +18,7 @@ export type Ending =
   | {
       readonly kind: "dropped";
       readonly reason: string;
-      readonly sent?: Sent & { readonly as: "icmpErrors" | "arpRequests" };
+      readonly sent?: Sent & { readonly as: "icmpErrors" | "solicitations" };
     }
   | ({ readonly kind: "forwarded" | "answered" } & Sent);
 
@@ -37,8 +37,16 @@ export interface Fixture {
   readonly after?: (edge: EdgeUnderTest) => string | undefined;
 }
 
-/** Bytes in front of the inner IPv4 header. */
-const INNER = 64;
+/** Length of the IP packet inside of a tunnel frame, as its own header says. */
+export function innerBytes(frame: Uint8Array): number {
+  const outer6 = get16(frame, 12) === 0x86dd;
+  const at = 14 + (outer6 ? 40 : 20);
+  const protocol = frame[outer6 ? 20 : 23];
+  const isGeneve = protocol === 17 && get16(frame, at + 2) >= 6081 && get16(frame, at + 2) <= 6084;
+  const options = isGeneve ? 4 * ((frame[at + 8] as number) & 63) : 0;
+  const inner = at + (protocol === 17 ? 16 : 8) + options + 14;
+  return get16(frame, inner - 2) === 0x86dd ? 40 + get16(frame, inner + 4) : get16(frame, inner + 2);
+}
 
 function expectedMoves(fixture: Fixture, input: Uint8Array, run: Run): Map<string, number> {
   const { end } = fixture;
@@ -58,7 +66,7 @@ function expectedMoves(fixture: Fixture, input: Uint8Array, run: Run): Map<strin
     moves.set(`endpoints.${endpoint}.${direction}Packets`, 1);
     moves.set(`endpoints.${endpoint}.${direction}Bytes`, frame.length);
     moves.set(`tenants.${tenant}.${direction}Packets`, 1);
-    moves.set(`tenants.${tenant}.${direction}Bytes`, get16(frame, INNER + 2));
+    moves.set(`tenants.${tenant}.${direction}Bytes`, innerBytes(frame));
   };
   traffic(sent?.tx, "tx", run.frame);
   traffic(fixture.rx, "rx", input);
@@ -138,7 +146,7 @@ export function refused(
     as = "icmpErrors",
     verdict = "redirect",
     tx,
-  }: Partial<Omit<Sent, "frame">> & { as?: "icmpErrors" | "arpRequests" } = {},
+  }: Partial<Omit<Sent, "frame">> & { as?: "icmpErrors" | "solicitations" } = {},
 ): Ending {
   return { kind: "dropped", reason, sent: { as, verdict, frame, ...(tx === undefined ? {} : { tx }) } };
 }

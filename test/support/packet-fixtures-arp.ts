@@ -198,7 +198,7 @@ const asked = (port: PortName, address: string, peer: string, verdict: "tx" | "r
     packet()
       .ethernet({ destination: BROADCAST, source: PORT_SPECS[port].mac })
       .arp({ operation: 1, senderMac: PORT_SPECS[port].mac, sender: address, target: peer }),
-    { as: "arpRequests", verdict },
+    { as: "solicitations", verdict },
   );
 
 const toLab = { destination: "10.4.0.1" };

@@ -14,7 +14,7 @@ import {
   toEndpoint,
   VM_MAC,
 } from "./packet-frames.ts";
-import type { Ipv4Fields } from "./packet-layers.ts";
+import type { Ipv4Fields } from "./packet-layers-ip.ts";
 
 const access = { role: "access", port: "a0" } as const;
 

@@ -4,7 +4,7 @@ import { ANY, packet } from "./packet-builder.ts";
 import { get16 } from "./packet-bytes.ts";
 import { dropped, type Fixture, tunneled } from "./packet-fixture.ts";
 import { ACME, ARM, flow, fromCustomer, OTHER, OTHER_CUSTOMER_MAC, toEndpoint } from "./packet-frames.ts";
-import type { Ipv4Fields } from "./packet-layers.ts";
+import type { Ipv4Fields } from "./packet-layers-ip.ts";
 
 const S1_VM = "02:00:00:00:00:05";
 const S3_VM = "02:00:00:00:00:07";
@@ -133,8 +133,8 @@ const frames: readonly Fixture[] = [
   {
     ...access,
     name: "forwards the largest packet that fits the profile's MTU",
-    input: fromCustomer(flow({ destination: "172.16.0.9" }, 622)),
-    end: tunneled("s5/acme", toEndpoint("s5", ACME, S5_VM, flow({ destination: "172.16.0.9", ttl: 63 }, 622))),
+    input: fromCustomer(flow({ destination: "172.16.0.9" }, 1262)),
+    end: tunneled("s5/acme", toEndpoint("s5", ACME, S5_VM, flow({ destination: "172.16.0.9", ttl: 63 }, 1262))),
   },
   {
     ...access,
@@ -145,7 +145,7 @@ const frames: readonly Fixture[] = [
   {
     ...access,
     name: "drops what is a byte too long for the profile and may be fragmented",
-    input: fromCustomer(flow({ destination: "172.16.0.9" }, 623)),
+    input: fromCustomer(flow({ destination: "172.16.0.9" }, 1263)),
     end: dropped("needs_fragmentation"),
   },
   {

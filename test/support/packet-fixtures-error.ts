@@ -14,7 +14,7 @@ import {
   toEndpoint,
   VM_MAC,
 } from "./packet-frames.ts";
-import type { Ipv4Fields } from "./packet-layers.ts";
+import type { Ipv4Fields } from "./packet-layers-ip.ts";
 
 const access = { role: "access", port: "a0" } as const;
 
@@ -144,7 +144,7 @@ const branchBound = reply({ destination: "10.3.0.2", dontFragment: true }, 1173)
 const fragmentationNeeded: readonly Fixture[] = [
   tooBig("the tunnel's MTU is what the interface leaves", "172.16.0.5", 1450),
   tooBig("the tunnel's MTU is what the profile leaves", "172.16.0.7", 1350),
-  tooBig("a small profile", "172.16.0.9", 650),
+  tooBig("a small profile", "172.16.0.9", 1290),
   tooBig("a jumbo interface", "100.64.0.70", 8950),
   tooBig("another circuit", "10.3.0.2", 1200),
   {

@@ -3,7 +3,7 @@
 import type { Packet } from "./packet-builder.ts";
 import { dropped, type Fixture } from "./packet-fixture.ts";
 import { ACME, flow, fromCustomer, fromEndpoint, reply } from "./packet-frames.ts";
-import type { Ipv4Fields } from "./packet-layers.ts";
+import type { Ipv4Fields } from "./packet-layers-ip.ts";
 
 interface Broken {
   readonly name: string;

@@ -125,7 +125,7 @@ const relays: readonly Fixture[] = [
   ),
   {
     ...onward("a packet that does not fit the next tunnel", "s1", {}, dropped("too_big")),
-    input: fromEndpoint("s1", ACME, reply({ destination: "172.16.0.9", dontFragment: true }, 623)),
+    input: fromEndpoint("s1", ACME, reply({ destination: "172.16.0.9", dontFragment: true }, 1263)),
   },
   {
     ...onward("a tunnel in the tunnel", "s1", {}, dropped("no_route")),

@@ -177,7 +177,6 @@ const foreign: readonly Fixture[] = [
     ),
   ),
   passes("a VLAN tag", packet().ethernet(ours).vlan({ id: 100 }).packet(flow())),
-  passes("a priority tag", packet().ethernet(ours).vlan({ id: 0, priority: 5 }).packet(flow())),
   passes(
     "two VLAN tags",
     packet()

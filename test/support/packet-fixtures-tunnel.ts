@@ -99,7 +99,8 @@ const tunnels: readonly Fixture[] = [
   s1("an outer UDP checksum, which nobody has to verify", { udp: { checksum: 0x1234 } }, toHq, "s1/acme"),
   s1("any outer TTL", { ipv4: { ttl: 0 } }, toHq, "s1/acme"),
   s1("outer TCP", { ipv4: { protocol: 6 } }, { kind: "passed" }),
-  s1("outer GRE", { ipv4: { protocol: 47 } }, { kind: "passed" }),
+  s1("outer GRE, which others have tunnels in", { ipv4: { protocol: 47 } }, dropped("tunnel_mismatch")),
+  s1("outer ESP", { ipv4: { protocol: 50 } }, { kind: "passed" }),
   s1("outer IP version 6", { ipv4: { version: 6 } }, { kind: "passed" }),
   s1("an outer header of four words", { ipv4: { headerWords: 4 } }, { kind: "passed" }),
   s1("an outer broadcast MAC", { ethernet: { destination: "ff:ff:ff:ff:ff:ff" } }, { kind: "passed" }),
@@ -179,7 +180,8 @@ const tunnels: readonly Fixture[] = [
   s1("an inner multicast MAC", { inner: { destination: "03:00:00:00:00:00" } }, dropped("group_mac")),
   s1("any other inner MAC", { inner: { destination: "fe:ff:ff:ff:ff:ff" } }, toHq, "s1/acme"),
   s1("an inner source MAC that is a group's", { inner: { source: "ff:ff:ff:ff:ff:ff" } }, toHq, "s1/acme"),
-  ...[0x86dd, 0x0806, 0x8100, 0x88a8, 0x0000, 0xffff].map((type) =>
+  s1("an inner EtherType of IPv6 over IPv4", { inner: { type: 0x86dd } }, dropped("malformed")),
+  ...[0x0806, 0x8100, 0x88a8, 0x0000, 0xffff].map((type) =>
     s1(`an inner EtherType of 0x${type.toString(16)}`, { inner: { type } }, dropped("unsupported_inner")),
   ),
 ];

@@ -1,192 +1,43 @@
-// The network that packet tests take place in: one document, and the machine around it. The document is plain data, so that the
-// oracle reads the same words as the edge without sharing a line with it.
+// The network that packet tests take place in: one document, and the machine around it.
 
-/** Interfaces of the edge; each is a veth whose other end is NAME followed by "p". */
-export const PORTS = ["a0", "a1", "a2", "a3", "u0", "b0"] as const;
-export type PortName = (typeof PORTS)[number];
-export type Role = "access" | "underlay" | "both";
+import { LIMITED_TENANTS, MIX_GATEWAYS, MIX_HOPS, MIX_PROFILES, MIX_SERVERS, MIX_TENANTS } from "./packet-world-mix.ts";
+import { PLAIN_GATEWAYS, PLAIN_HOPS, PLAIN_PROFILES, PLAIN_SERVERS, PLAIN_TENANTS } from "./packet-world-plain.ts";
+import { type HopSpec, PORT_SPECS, PORTS, type World } from "./packet-world-types.ts";
 
-export interface PortSpec {
-  readonly role: Role;
-  readonly mac: string;
-  readonly mtu: number;
-  readonly transmit: "direct" | "redirect";
-}
+export * from "./packet-world-types.ts";
 
-export const PORT_SPECS: Readonly<Record<PortName, PortSpec>> = {
-  a0: { role: "access", mac: "02:00:00:0a:00:00", mtu: 1500, transmit: "redirect" },
-  a1: { role: "access", mac: "02:00:00:0a:00:01", mtu: 1500, transmit: "direct" },
-  a2: { role: "access", mac: "02:00:00:0a:00:02", mtu: 1200, transmit: "redirect" },
-  a3: { role: "access", mac: "02:00:00:0a:00:03", mtu: 9000, transmit: "redirect" },
-  u0: { role: "underlay", mac: "02:00:00:0b:00:00", mtu: 1500, transmit: "redirect" },
-  b0: { role: "both", mac: "02:00:00:0c:00:00", mtu: 9000, transmit: "direct" },
-};
+export const EDGE = { address: "10.2.0.1", address6: "2001:db8:2::1", mac: "02:ed:00:00:00:01" } as const;
 
-export interface EndpointDocument {
-  readonly address: string;
-  readonly profile?: string;
-  readonly standby?: string;
-  readonly mac?: string;
-}
-export interface ProfileDocument {
-  readonly port?: number;
-  readonly ttl?: number;
-  readonly dscp?: "copy" | number;
-  readonly ecn?: "normal" | "compatibility";
-  readonly dontFragment?: boolean;
-  readonly entropy?: "l4" | "l3";
-  readonly mtu?: number;
-}
-export interface CircuitDocument {
-  readonly interface: PortName;
-  readonly address: string;
-  readonly peer: string;
-  readonly peerMac?: string;
-}
-export interface RouteDocument {
-  readonly prefix: string;
-  readonly via?: readonly string[];
-  readonly circuit?: string;
-}
-export interface TenantDocument {
-  readonly vni: number;
-  readonly sourceCheck?: "vm" | "member" | "off";
-  readonly servers?: readonly string[];
-  readonly circuits?: Readonly<Record<string, CircuitDocument>>;
-  readonly routes?: readonly RouteDocument[];
-  readonly vms?: Readonly<Record<string, { readonly server: string; readonly mac: string }>>;
-}
-export interface World {
-  readonly version: 1;
-  readonly edge: {
-    readonly address: string;
-    readonly mac: string;
-    readonly interfaces: readonly { readonly name: string; readonly role: Role }[];
-    readonly capacity: { readonly vms: number };
-  };
-  readonly profiles: Readonly<Record<string, ProfileDocument>>;
-  readonly servers: Readonly<Record<string, EndpointDocument>>;
-  readonly gateways: Readonly<Record<string, EndpointDocument>>;
-  readonly tenants: Readonly<Record<string, TenantDocument>>;
-}
-
-export const EDGE = { address: "10.2.0.1", mac: "02:ed:00:00:00:01" } as const;
+const interfaces = PORTS.map((name) => ({ name, role: PORT_SPECS[name].role }));
 
 export const WORLD: World = {
   version: 1,
-  edge: {
-    ...EDGE,
-    interfaces: PORTS.map((name) => ({ name, role: PORT_SPECS[name].role })),
-    capacity: { vms: 1024 },
-  },
-  profiles: {
-    default: {},
-    far: { port: 8472, ttl: 255, dscp: 46, ecn: "compatibility", dontFragment: false, entropy: "l3", mtu: 1400 },
-    small: { ttl: 3, dscp: 0, mtu: 700 },
-    big: { mtu: 65535 },
-  },
-  servers: {
-    s1: { address: "10.2.0.11", standby: "s2" },
-    s2: { address: "10.2.0.12" },
-    s3: { address: "10.2.0.13", profile: "far", mac: "02:5e:00:00:00:03" },
-    s4: { address: "10.2.0.14" },
-    s5: { address: "10.2.0.15", profile: "small", standby: "s4" },
-    s6: { address: "10.2.0.16", standby: "s1" },
-    s7: { address: "10.2.0.17", profile: "big" },
-    s8: { address: "10.2.0.18", profile: "big" },
-    s9: { address: "10.2.0.19" },
-  },
-  gateways: {
-    gw1: { address: "10.2.0.91", mac: "02:90:00:00:00:01" },
-    gw2: { address: "10.2.0.92", mac: "02:90:00:00:00:02" },
-    gw3: { address: "10.2.0.93", mac: "02:90:00:00:00:03" },
-    gw4: { address: "10.2.0.94", mac: "02:90:00:00:00:04", profile: "far" },
-  },
-  tenants: {
-    acme: {
-      vni: 100,
-      servers: ["s4", "s8"],
-      circuits: {
-        hq: { interface: "a0", address: "10.1.0.1/24", peer: "10.1.0.2" },
-        branch: { interface: "a2", address: "10.3.0.1/24", peer: "10.3.0.2", peerMac: "02:c0:00:00:00:02" },
-        lab: { interface: "a3", address: "10.4.0.0/31", peer: "10.4.0.1" },
-      },
-      routes: [
-        { prefix: "172.16.0.0/12", via: ["gw1", "gw2"] },
-        { prefix: "172.20.0.0/16", via: ["s3"] },
-        { prefix: "172.20.5.0/24", via: ["gw4"] },
-        { prefix: "172.21.0.0/16", via: ["gw3"] },
-        { prefix: "172.22.0.0/16", via: ["gw3", "s4", "gw1"] },
-        { prefix: "10.1.0.0/24", circuit: "hq" },
-        { prefix: "10.3.0.0/24", circuit: "branch" },
-        { prefix: "10.4.0.0/31", circuit: "lab" },
-        { prefix: "192.168.0.0/16", circuit: "branch" },
-        { prefix: "192.168.9.9/32", via: ["gw1"] },
-      ],
-      vms: {
-        "172.16.0.5": { server: "s1", mac: "02:00:00:00:00:05" },
-        "172.16.0.6": { server: "s2", mac: "02:00:00:00:00:06" },
-        "172.16.0.7": { server: "s3", mac: "02:00:00:00:00:07" },
-        "172.16.0.8": { server: "s4", mac: "02:00:00:00:00:08" },
-        "172.16.0.9": { server: "s5", mac: "02:00:00:00:00:09" },
-        "172.16.0.10": { server: "s6", mac: "02:00:00:00:00:10" },
-        "100.64.0.5": { server: "s1", mac: "02:00:00:64:00:05" },
-        "100.64.0.6": { server: "s2", mac: "02:00:00:64:00:06" },
-        "100.64.0.8": { server: "s4", mac: "02:00:00:64:00:08" },
-        "100.64.0.9": { server: "s5", mac: "02:00:00:64:00:09" },
-        "100.64.0.70": { server: "s7", mac: "02:00:00:64:00:70" },
-      },
-    },
-    other: {
-      vni: 16777215,
-      sourceCheck: "member",
-      circuits: {
-        hq: { interface: "a1", address: "10.1.0.1/24", peer: "10.1.0.2", peerMac: "02:c1:00:00:00:02" },
-      },
-      routes: [
-        { prefix: "10.1.0.0/24", circuit: "hq" },
-        { prefix: "172.16.0.0/12", via: ["gw2"] },
-      ],
-      vms: {
-        "172.16.0.5": { server: "s2", mac: "02:00:00:ff:00:05" },
-        "172.16.0.6": { server: "s1", mac: "02:00:00:ff:00:06" },
-        "100.64.0.9": { server: "s9", mac: "02:00:00:ff:00:09" },
-      },
-    },
-    arm: {
-      vni: 300,
-      sourceCheck: "off",
-      circuits: {
-        lan: { interface: "b0", address: "10.5.0.1/24", peer: "10.5.0.2", peerMac: "02:c5:00:00:00:02" },
-      },
-      routes: [{ prefix: "10.5.0.0/24", circuit: "lan" }],
-      vms: {
-        "10.9.0.7": { server: "s7", mac: "02:00:00:03:00:07" },
-        "10.9.0.1": { server: "s1", mac: "02:00:00:03:00:01" },
-      },
-    },
-  },
+  edge: { ...EDGE, interfaces, capacity: { vms: 1024, vms6: 1024 } },
+  profiles: { ...PLAIN_PROFILES, ...MIX_PROFILES },
+  servers: { ...PLAIN_SERVERS, ...MIX_SERVERS },
+  gateways: { ...PLAIN_GATEWAYS, ...MIX_GATEWAYS },
+  tenants: { ...PLAIN_TENANTS, ...MIX_TENANTS, ...LIMITED_TENANTS },
 };
 
-/** Where outer frames to an endpoint leave, and to whom; those that are not here are not resolved. */
-export interface HopSpec {
-  readonly port: PortName;
-  readonly mac: string;
-}
-
-export const HOPS: Readonly<Record<string, HopSpec>> = {
-  s1: { port: "u0", mac: "02:11:00:00:00:11" },
-  s2: { port: "u0", mac: "02:11:00:00:00:12" },
-  s3: { port: "u0", mac: "02:11:00:00:00:13" },
-  s5: { port: "u0", mac: "02:11:00:00:00:15" },
-  s6: { port: "u0", mac: "02:11:00:00:00:16" },
-  s7: { port: "b0", mac: "02:11:00:00:00:17" },
-  s8: { port: "b0", mac: "02:11:00:00:00:18" },
-  s9: { port: "u0", mac: "02:11:00:00:00:19" },
-  gw1: { port: "u0", mac: "02:11:00:00:00:91" },
-  gw2: { port: "u0", mac: "02:11:00:00:00:92" },
-  gw4: { port: "u0", mac: "02:11:00:00:00:94" },
+/** The same with what its first part needs, and nothing else: a program without any feature is enough for it. */
+export const PLAIN_WORLD: World = {
+  version: 1,
+  edge: { address: EDGE.address, mac: EDGE.mac, interfaces, capacity: { vms: 1024, vms6: 1024 } },
+  profiles: PLAIN_PROFILES,
+  servers: PLAIN_SERVERS,
+  gateways: PLAIN_GATEWAYS,
+  tenants: PLAIN_TENANTS,
 };
 
-/** MACs that circuits without a peerMac have learned when a test starts. */
-export const LEARNED: Readonly<Record<string, string>> = { "acme/hq": "02:c0:00:00:00:01" };
+export const HOPS: Readonly<Record<string, HopSpec>> = { ...PLAIN_HOPS, ...MIX_HOPS };
+
+/** MACs that circuits without a peerMac have learned when a test starts, by ARP and by neighbour discovery. */
+export const LEARNED: Readonly<Record<string, string>> = {
+  "acme/hq": "02:c0:00:00:00:01",
+  "mix/lan": "02:c6:00:00:00:04",
+  "mix/qinq": "02:ca:00:00:00:04",
+};
+export const LEARNED6: Readonly<Record<string, string>> = {
+  "mix/lan": "02:c6:00:00:00:06",
+  "mix/qinq": "02:ca:00:00:00:06",
+};

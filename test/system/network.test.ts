@@ -25,7 +25,7 @@ async function slowDownGro(): Promise<void> {
 }
 
 it("gives ports that take redirected frames, however long a command takes", async () => {
-  const [edge, peers] = await Promise.all(["net-edge", "net-peers"].map(createNamespace));
+  const [edge, peers] = await Promise.all(["net-edge", "net-peers"].map((name) => createNamespace(name)));
   if (!edge || !peers) throw new Error("make namespaces: one is missing");
   namespaces.push(edge, peers);
   await slowDownGro();
