@@ -19,10 +19,23 @@ import { links } from "../src/bpf/rtnetlink.ts";
 import { setNetworkNamespace } from "../src/bpf/system.ts";
 import { UnumError } from "../src/errors.ts";
 import { waitedNs } from "./clock.ts";
-import { FRAME_BYTES, NEIGHBOUR_MAC, PORTS, SERVER_COUNT, TUNNEL_BYTES } from "./plan.ts";
+import { isPlain, type Mix, mixName, tunnelBytes } from "./mixes.ts";
+import { FRAME_BYTES, NEIGHBOUR_MAC, PORTS, SERVER_COUNT } from "./plan.ts";
 
 /** The form that frames come in: a customer's, or a server's in a tunnel. */
-export type Frames = "inner" | "tunnel";
+export interface Frames {
+  readonly form: "inner" | "tunnel";
+  readonly mix: Mix;
+}
+
+/** The program that makes them. */
+function sourceOf({ form, mix }: Frames): string {
+  if (form === "inner") return mix.inner === 4 ? "source_inner" : "source_inner6";
+  return isPlain(mix) ? "source_tunnel" : `source_${mixName(mix)}`;
+}
+
+/** Bytes of such a frame. */
+export const frameBytes = ({ form, mix }: Frames): number => FRAME_BYTES + (form === "tunnel" ? tunnelBytes(mix) : 0);
 
 /** The chain's own programs. */
 export const CHAIN_OBJECT = join(ROOT, "build/bpf/chain.bpf.o");
@@ -87,7 +100,9 @@ export class Chain {
 
   /** Makes namespaces, veth pairs and the chain's programs, and moves this thread to the generator's namespace. */
   static async build(): Promise<Chain> {
-    const [generator, edge, sink] = await Promise.all(["generator", "edge", "sink"].map(createNamespace));
+    const [generator, edge, sink] = await Promise.all(
+      ["generator", "edge", "sink"].map((name) => createNamespace(name)),
+    );
     if (!generator || !edge || !sink) throw new UnumError("INTERNAL", "build chain: a namespace is missing");
     // A veth takes redirected frames only while it receives by NAPI: with GRO on, or with a program of its own.
     await connect({ namespace: generator, name: "g0" }, { namespace: edge, name: PORTS.in, gro: true });
@@ -148,11 +163,11 @@ export class Chain {
       sender_mac: macBytes(NEIGHBOUR_MAC),
     });
     this.object.map("settings").update(KEY, settings);
-    const data = new Uint8Array(FRAME_BYTES + (frames === "tunnel" ? TUNNEL_BYTES : 0));
+    const data = new Uint8Array(frameBytes(frames));
     const map = this.object.map("seen");
     map.update(KEY, new Uint8Array(map.info.valueBytes));
     const [waitedBefore, cpuBefore] = [waitedNs(), process.cpuUsage()];
-    this.object.program(`source_${frames}`).testRunLive({ data, repeat: packets });
+    this.object.program(sourceOf(frames)).testRunLive({ data, repeat: packets });
     const { user, system } = process.cpuUsage(cpuBefore);
     const waited = waitedNs() - waitedBefore;
     let seen = this.#seen();

@@ -4,7 +4,7 @@ import { Btf } from "../src/bpf/btf.ts";
 import { BucketTable, SLOT_BYTES, WORD_BYTES } from "../src/bpf/bucket-table.ts";
 import { BpfObject } from "../src/bpf/object.ts";
 import type { BpfProgram } from "../src/bpf/program.ts";
-import { VMS_PER_BUCKET } from "../src/dataplane/index.ts";
+import { vmBuckets } from "../src/dataplane/index.ts";
 import { UnumError } from "../src/errors.ts";
 import { CHAIN_OBJECT, type Chain } from "./chain.ts";
 import { packVms } from "./edges.ts";
@@ -16,7 +16,7 @@ export class LookupTables {
 
   /** Makes and fills both, with VMs 0 to count - 1. */
   constructor(chain: Chain, count: number) {
-    const buckets = Math.ceil(count / VMS_PER_BUCKET);
+    const buckets = vmBuckets("vms4", count);
     const object = BpfObject.open(CHAIN_OBJECT);
     this.#object = object;
     const btf = Btf.parse(object.btf());

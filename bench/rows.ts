@@ -3,10 +3,11 @@
 import { basename, join } from "node:path";
 import type { BpfProgram } from "../src/bpf/program.ts";
 import type { Plane } from "../src/dataplane/index.ts";
-import type { Chain, Frames } from "./chain.ts";
+import { type Chain, type Frames, frameBytes } from "./chain.ts";
 import { buildEdge, type Duty } from "./edges.ts";
 import { LookupTables } from "./lookups.ts";
-import { FRAME_BYTES, TUNNEL_BYTES } from "./plan.ts";
+import { isPlain, MIXES, type Mix, mixName, mixTitle, PLAIN, tunnelBytes } from "./mixes.ts";
+import { FRAME_BYTES } from "./plan.ts";
 
 export interface RowPlan {
   readonly name: string;
@@ -25,7 +26,13 @@ export interface RowPlan {
     | { readonly kind: "bare"; readonly program: "bare_transmit" | "bare_redirect" }
     | { readonly kind: "kernel" }
     | { readonly kind: "lookup"; readonly program: "lookup_buckets" | "lookup_hash" }
-    | { readonly kind: "unum"; readonly duty: Duty; readonly capacity: number; readonly object?: string };
+    | {
+        readonly kind: "unum";
+        readonly duty: Duty;
+        readonly capacity: number;
+        readonly object?: string;
+        readonly mix?: Mix;
+      };
 }
 
 const THOUSAND = 1000;
@@ -33,14 +40,15 @@ const MILLION = 1_000_000;
 /** As a document has it that does not say (src/model). */
 const DEFAULT_CAPACITY = MILLION;
 
-const [INNER, TUNNEL] = [FRAME_BYTES, FRAME_BYTES + TUNNEL_BYTES];
+const INNER: Frames = { form: "inner", mix: PLAIN };
+const TUNNEL: Frames = { form: "tunnel", mix: PLAIN };
 
 function encapsulate(name: string, vms: number, more: Partial<RowPlan> = {}, duty: Duty = "encapsulate"): RowPlan {
   return {
     name,
     title: duty === "encapsulate" ? "unum encapsulates, redirects" : "unum encapsulates, sends back",
-    frames: "inner",
-    arrivingBytes: TUNNEL,
+    frames: INNER,
+    arrivingBytes: frameBytes(TUNNEL),
     vms,
     over: "redirect",
     kernel: "kernel-encapsulate",
@@ -53,8 +61,8 @@ function decapsulate(name: string, vms: number, more: Partial<RowPlan> = {}): Ro
   return {
     name,
     title: "unum decapsulates, redirects",
-    frames: "tunnel",
-    arrivingBytes: INNER,
+    frames: TUNNEL,
+    arrivingBytes: FRAME_BYTES,
     vms,
     over: "redirect-tunnel",
     kernel: "kernel-decapsulate",
@@ -64,22 +72,45 @@ function decapsulate(name: string, vms: number, more: Partial<RowPlan> = {}): Ro
 }
 
 function bare(name: string, title: string, frames: Frames, program: "bare_transmit" | "bare_redirect"): RowPlan {
-  const arrivingBytes = frames === "inner" ? INNER : TUNNEL;
-  return { name, title, frames, arrivingBytes, vms: THOUSAND, subject: { kind: "bare", program } };
+  return { name, title, frames, arrivingBytes: frameBytes(frames), vms: THOUSAND, subject: { kind: "bare", program } };
 }
 
 function lookup(name: string, vms: number, program: "lookup_buckets" | "lookup_hash"): RowPlan {
   const title = program === "lookup_hash" ? "redirect after a lookup: hash map" : "redirect after a lookup: buckets";
   return {
-    ...{ name, title, frames: "inner", arrivingBytes: INNER, vms, over: "redirect", full: true },
+    ...{ name, title, frames: INNER, arrivingBytes: FRAME_BYTES, vms, over: "redirect", full: true },
     subject: { kind: "lookup", program },
   };
 }
 
+/** Those of --quick: each format, each family outside and inside, at least once beside the plain one. */
+const QUICK_MIXES = new Set(["vxlan46", "vxlan64", "geneve44", "geneve66", "nvgre44"]);
+
+/** Every other mix, both ways, each with what it is held against: its own frames, redirected. */
+function mixed(mix: Mix): readonly RowPlan[] {
+  const [name, title, full] = [mixName(mix), mixTitle(mix), !QUICK_MIXES.has(mixName(mix))];
+  const inner: Frames = { form: "inner", mix };
+  const tunnel: Frames = { form: "tunnel", mix };
+  const subject = { kind: "unum", capacity: DEFAULT_CAPACITY, mix } as const;
+  return [
+    { ...bare(`redirect-${name}`, title, tunnel, "bare_redirect"), full },
+    {
+      ...{ name: `encapsulate-${name}`, title, frames: inner, arrivingBytes: FRAME_BYTES + tunnelBytes(mix) },
+      ...{ vms: THOUSAND, over: mix.inner === 4 ? "redirect" : "redirect-inner6", full },
+      subject: { ...subject, duty: "encapsulate" },
+    },
+    {
+      ...{ name: `decapsulate-${name}`, title, frames: tunnel, arrivingBytes: FRAME_BYTES },
+      ...{ vms: THOUSAND, over: `redirect-${name}`, full },
+      subject: { ...subject, duty: "decapsulate" },
+    },
+  ];
+}
+
 export const ROWS: readonly RowPlan[] = [
-  bare("transmit", "bare XDP_TX", "inner", "bare_transmit"),
-  bare("redirect", "bare redirect", "inner", "bare_redirect"),
-  bare("redirect-tunnel", "bare redirect, tunnel frames", "tunnel", "bare_redirect"),
+  bare("transmit", "bare XDP_TX", INNER, "bare_transmit"),
+  bare("redirect", "bare redirect", INNER, "bare_redirect"),
+  bare("redirect-tunnel", "bare redirect, tunnel frames", TUNNEL, "bare_redirect"),
   encapsulate("encapsulate-back", THOUSAND, { over: "transmit" }, "encapsulate-back"),
   encapsulate("encapsulate", THOUSAND),
   encapsulate("encapsulate-60k", 60_000, { full: true }),
@@ -87,17 +118,24 @@ export const ROWS: readonly RowPlan[] = [
   encapsulate("encapsulate-4m", 4 * MILLION, { full: true }),
   decapsulate("decapsulate", THOUSAND),
   decapsulate("decapsulate-1m", MILLION, { full: true }),
+  bare(
+    "redirect-inner6",
+    "bare redirect, IPv6 frames",
+    { form: "inner", mix: { ...PLAIN, inner: 6 } },
+    "bare_redirect",
+  ),
+  ...MIXES.filter((mix) => !isPlain(mix)).flatMap(mixed),
   lookup("buckets", THOUSAND, "lookup_buckets"),
   lookup("buckets-4m", 4 * MILLION, "lookup_buckets"),
   lookup("hash", THOUSAND, "lookup_hash"),
   lookup("hash-4m", 4 * MILLION, "lookup_hash"),
   {
-    ...{ name: "kernel-encapsulate", title: "kernel encapsulates, forwards", frames: "inner", vms: THOUSAND },
-    ...{ arrivingBytes: TUNNEL, over: "redirect", subject: { kind: "kernel" } },
+    ...{ name: "kernel-encapsulate", title: "kernel encapsulates, forwards", frames: INNER, vms: THOUSAND },
+    ...{ arrivingBytes: frameBytes(TUNNEL), over: "redirect", subject: { kind: "kernel" } },
   },
   {
-    ...{ name: "kernel-decapsulate", title: "kernel decapsulates, forwards", frames: "tunnel", vms: THOUSAND },
-    ...{ arrivingBytes: INNER, over: "redirect-tunnel", subject: { kind: "kernel" } },
+    ...{ name: "kernel-decapsulate", title: "kernel decapsulates, forwards", frames: TUNNEL, vms: THOUSAND },
+    ...{ arrivingBytes: FRAME_BYTES, over: "redirect-tunnel", subject: { kind: "kernel" } },
   },
 ];
 

@@ -18,6 +18,7 @@ export const PIN_DIRECTORY = "/sys/fs/bpf/unum";
 interface CountersDocument {
   /** Integers beyond 2^53 would be text. */
   readonly endpoints: Readonly<Record<string, Record<"txPackets" | "rxPackets", number | string>>>;
+  readonly drops: Readonly<Record<string, { readonly packets: number | string }>>;
 }
 
 /** Packets to an endpoint (tx) and from it (rx). */
@@ -29,26 +30,35 @@ export interface Traffic {
 export interface EdgeOptions {
   /** Told of each command before it runs, and of its result. */
   readonly onCommand?: (command: string, result: CommandResult | undefined) => void;
+  /** Where it pins; edges that share a bpffs need one each. */
+  readonly pinDirectory?: string;
 }
 
-/** Commands of `unum` in the edge's namespace, with one document as its state (in UNUM_STATE). */
+/** Commands of `unum` in an edge's namespace, with one document as its state (in UNUM_STATE). */
 export class Edge {
   readonly namespace: Namespace;
   /** The document. */
   readonly state: string;
+  readonly pinDirectory: string;
   readonly #onCommand: EdgeOptions["onCommand"];
 
   private constructor(namespace: Namespace, state: string, options: EdgeOptions) {
     this.namespace = namespace;
     this.state = state;
+    this.pinDirectory = options.pinDirectory ?? PIN_DIRECTORY;
     this.#onCommand = options.onCommand;
   }
 
-  /** Writes the lab's document to a new file; applies nothing. */
-  static async create(lab: Lab, options: EdgeOptions = {}): Promise<Edge> {
+  /** The lab's edge: writes the lab's document to a new file; applies nothing. */
+  static create(lab: Lab, options: EdgeOptions = {}): Promise<Edge> {
+    return Edge.within(lab.namespace("edge"), documentOf(lab.tenants), options);
+  }
+
+  /** An edge in any namespace: writes its document to a new file; applies nothing. */
+  static async within(namespace: Namespace, document: string, options: EdgeOptions = {}): Promise<Edge> {
     const directory = await mkdtemp(join(tmpdir(), "unum-lab-"));
-    const edge = new Edge(lab.namespace("edge"), join(directory, "state.yaml"), options);
-    await edge.write(documentOf(lab.tenants));
+    const edge = new Edge(namespace, join(directory, "state.yaml"), options);
+    await edge.write(document);
     return edge;
   }
 
@@ -77,7 +87,7 @@ export class Edge {
   /** Runs a command and tells nobody. */
   quietly(...args: string[]): Promise<CommandResult> {
     return executeIn(this.namespace, [process.execPath, CLI, ...args], {
-      env: { ...process.env, UNUM_STATE: this.state },
+      env: { ...process.env, UNUM_STATE: this.state, UNUM_PIN_DIR: this.pinDirectory },
     });
   }
 
@@ -93,6 +103,12 @@ export class Edge {
         rxPackets: of(now, name).rxPackets - of(before, name).rxPackets,
       });
     };
+  }
+
+  /** Packets dropped since the tables were made, by reason. */
+  async drops(): Promise<ReadonlyMap<string, number>> {
+    const { drops } = await this.json<CountersDocument>("counters");
+    return new Map(Object.entries(drops).map(([reason, { packets }]) => [reason, Number(packets)]));
   }
 
   async #endpointTraffic(): Promise<ReadonlyMap<string, Traffic>> {

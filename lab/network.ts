@@ -117,17 +117,21 @@ export async function sysctl(namespace: Namespace, value: number, ...names: stri
   await runIn(namespace, ["tee", ...files], { input: `${value}\n` });
 }
 
-/** A new namespace with lo up and no IPv6, whose router solicitations would be noise in counters. */
-export async function createNamespace(name: string): Promise<Namespace> {
+export interface NamespaceOptions {
+  /** Off, there is none of its chatter in counters. On, addresses are used at once and routers are not asked for. */
+  readonly ipv6?: boolean;
+}
+
+/** A new namespace with lo up. */
+export async function createNamespace(name: string, { ipv6 = false }: NamespaceOptions = {}): Promise<Namespace> {
   const namespace = { name, path: `/run/netns/${name}` };
   await run("ip", ["netns", "add", name]);
-  await sysctl(namespace, 1, "ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6");
+  const both = (family: string, ...keys: string[]) =>
+    keys.flatMap((key) => ["all", "default"].map((scope) => `${family}/conf/${scope}/${key}`));
+  await sysctl(namespace, ipv6 ? 0 : 1, ...both("ipv6", "disable_ipv6"));
+  if (ipv6) await sysctl(namespace, 0, ...both("ipv6", "accept_dad", "accept_ra", "router_solicitations"));
   // A reverse path filter would judge hosts with two ways; a gateway that sends redirects would say too much.
-  await sysctl(
-    namespace,
-    0,
-    ...["rp_filter", "send_redirects"].flatMap((key) => [`ipv4/conf/all/${key}`, `ipv4/conf/default/${key}`]),
-  );
+  await sysctl(namespace, 0, ...both("ipv4", "rp_filter", "send_redirects"));
   await ip(namespace, "link set lo up");
   return namespace;
 }
@@ -144,8 +148,8 @@ export interface End {
   readonly namespace: Namespace;
   readonly name: string;
   readonly mac?: string;
-  /** With prefix length: "10.1.0.2/24". */
-  readonly address?: string;
+  /** With prefix length: "10.1.0.2/24". One, or several of either family. */
+  readonly address?: string | readonly string[];
   readonly mtuBytes?: number;
   /** Bridge to join. */
   readonly master?: string;
@@ -179,8 +183,13 @@ async function bringUp(end: End): Promise<void> {
   await ip(
     end.namespace,
     ...(end.mtuBytes ? [`link set ${end.name} mtu ${end.mtuBytes}`] : []),
-    ...(end.address ? [`address add ${end.address} dev ${end.name}`] : []),
+    ...[end.address ?? []].flat().map((address) => addAddress(address, end.name)),
     ...(end.master ? [`link set ${end.name} master ${end.master}`] : []),
     `link set ${end.name} up`,
   );
+}
+
+/** Line for `ip` that adds an address of either family, to be used at once. */
+export function addAddress(address: string, device: string): string {
+  return `address add ${address} dev ${device}${address.includes(":") ? " nodad" : ""}`;
 }

@@ -1,4 +1,4 @@
-// One TCP transfer, run in two namespaces: `node transfer.js receive ADDRESS PORT` and `… send ADDRESS PORT BYTES`. Each
+// One TCP transfer, run in two namespaces: `node transfer.js receive ADDRESS PORT` and `… send ADDRESS PORT BYTES IDLE_MS`. Each
 // prints a line of JSON with the bytes it saw and their SHA-256, so that the two can be compared.
 
 import { createHash } from "node:crypto";
@@ -11,9 +11,9 @@ export interface TransferSide {
   readonly seconds: number;
 }
 
-const [direction, address = "", port = "", bytes = ""] = process.argv.slice(2);
+const [direction, address = "", port = "", bytes = "", idleMs = ""] = process.argv.slice(2);
 if (direction === "receive") receive();
-else if (direction === "send") await send(Number(bytes));
+else if (direction === "send") await send(Number(bytes), Number(idleMs));
 else {
   console.error(`transfer: read argument ${direction}: expected receive or send`);
   process.exitCode = 2;
@@ -43,9 +43,11 @@ function receive(): void {
 }
 
 /** Sends a stream that differs at every offset, and waits for the receiver's word. */
-async function send(total: number): Promise<void> {
+async function send(total: number, idleLimitMs: number): Promise<void> {
   const socket = connect(Number(port), address);
-  socket.setTimeout(20_000, () => socket.destroy(new Error(`send to ${address}: nothing moved for 20 s`)));
+  socket.setTimeout(idleLimitMs, () =>
+    socket.destroy(new Error(`send to ${address}: nothing moved for ${idleLimitMs} ms`)),
+  );
   const hash = createHash("sha256");
   const began = performance.now();
   let state = 1;
