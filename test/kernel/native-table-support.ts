@@ -134,6 +134,26 @@ export function places(shape: BucketShape, key: bigint, buckets: number, seed = 
   return [first, second !== first ? second : (first + 1) % buckets];
 }
 
+/** How many of these keys can be in the table at once, each in one of its places: the largest matching. */
+export function fitting(shape: BucketShape, keys: readonly bigint[], buckets: number): number {
+  const held = Array.from({ length: buckets }, (): bigint[] => []);
+  const place = (key: bigint, tried: Set<number>): boolean =>
+    places(shape, key, buckets).some((bucket) => {
+      if (tried.has(bucket)) return false;
+      tried.add(bucket);
+      const here = held[bucket] as bigint[];
+      if (here.length < shape.slots) {
+        here.push(key);
+        return true;
+      }
+      const movable = here.findIndex((other) => place(other, tried));
+      if (movable < 0) return false;
+      here[movable] = key;
+      return true;
+    });
+  return keys.filter((key) => place(key, new Set())).length;
+}
+
 /** Which buckets hold each key, in the memory of the map. */
 export function whereKeysAre(object: BpfObject, shape: BucketShape, buckets: number): Map<bigint, number[]> {
   const words = bytesToWords(object.map("table").readArray(0, buckets));

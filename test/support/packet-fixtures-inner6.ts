@@ -109,6 +109,7 @@ const CHAINS: readonly (readonly [name: string, chain: readonly Header[]])[] = [
   ["a routing header", [extension(43, 24)]],
   ["destination options", [extension(60, 16)]],
   ["authentication", [extension(51, 24)]],
+  ["a long authentication", [extension(51, 1000)]],
   ["the longest options there can be", [extension(60, 1000)]],
   ["an atomic fragment", [(start) => start.fragment()]],
   ["a first fragment", [(start) => start.fragment({ more: true })]],

@@ -18,11 +18,13 @@ import { fromEndpoint, MIX, toEndpoint } from "./packet-frames.ts";
 import type { Ipv6Fields } from "./packet-layers-ip.ts";
 import type { NeighbourFields } from "./packet-layers-transport.ts";
 import { LEARNED6, PORT_SPECS } from "./packet-world.ts";
+import { SIX_CIRCUIT } from "./packet-world-mix.ts";
 
 const OWN = "2001:db8:6::1";
 const PEER = "2001:db8:6::2";
 const ASKER_MAC = "02:c6:00:00:77:01";
 const lan = { role: "access", port: "d0" } as const;
+const SIX_OWN = "2001:db8:66::a:b0c2:d0e0";
 const GROUP_MAC = "33:33:ff:00:00:01";
 const GROUP = "ff02::1:ff00:1";
 
@@ -218,10 +220,10 @@ const elsewhere: readonly Fixture[] = [
   {
     ...lan,
     name: "a peer is learned for the first time",
-    input: fromCircuit("mix/six", solicits({ source: "2001:db8:66::1", target: "2001:db8:66::" }), {
-      ethernet: { destination: "33:33:ff:00:00:00", source: ASKER_MAC },
+    input: fromCircuit("mix/six", solicits({ source: SIX_CIRCUIT.peer6, target: SIX_OWN }), {
+      ethernet: { destination: "33:33:ff:c2:d0:e0", source: ASKER_MAC },
     }),
-    end: answered(toCircuit("mix/six", advertises("2001:db8:66::1", 0xe0, "2001:db8:66::"), ASKER_MAC), "redirect"),
+    end: answered(toCircuit("mix/six", advertises(SIX_CIRCUIT.peer6, 0xe0, SIX_OWN), ASKER_MAC), "redirect"),
     after: learned(ASKER_MAC, "mix/six"),
   },
   {
@@ -249,17 +251,16 @@ const elsewhere: readonly Fixture[] = [
 ].map((fixture) => fixture as Fixture);
 
 /** The packet is replaced by a question for the circuit's peer, at its solicited-node group. */
-const SIX = "2001:db8:66::1";
 const question = toCircuit(
   "mix/six",
   packet()
-    .ipv6({ source: "2001:db8:66::", destination: "ff02::1:ff00:1", ttl: 255, tos: 0xc0 })
-    .neighbour({ kind: "solicitation", target: SIX, mac: PORT_SPECS.d0.mac }),
-  "33:33:ff:00:00:01",
+    .ipv6({ source: SIX_OWN, destination: "ff02::1:ffc2:d0e1", ttl: 255, tos: 0xc0 })
+    .neighbour({ kind: "solicitation", target: SIX_CIRCUIT.peer6, mac: PORT_SPECS.d0.mac }),
+  "33:33:ff:c2:d0:e1",
 );
 const asked = refused("peer_unresolved", question, { as: "solicitations" });
 const toSix = (source: string, ttl = 64, bytes = 40) =>
-  packet().ipv6({ source, destination: SIX, ttl }).udp({ source: 1, destination: 2 }).payload(bytes);
+  packet().ipv6({ source, destination: SIX_CIRCUIT.peer6, ttl }).udp({ source: 1, destination: 2 }).payload(bytes);
 
 const unresolved: readonly Fixture[] = [
   { ...lan, name: "from another circuit", input: fromCircuit("mix/lan", toSix(PEER)), end: asked },
@@ -267,13 +268,13 @@ const unresolved: readonly Fixture[] = [
   {
     ...lan,
     name: "a header and nothing else",
-    input: fromCircuit("mix/lan", packet().ipv6({ source: PEER, destination: SIX })),
+    input: fromCircuit("mix/lan", packet().ipv6({ source: PEER, destination: SIX_CIRCUIT.peer6 })),
     end: asked,
   },
   {
     ...lan,
     name: "a padded packet",
-    input: fromCircuit("mix/lan", packet().ipv6({ source: PEER, destination: SIX })).padding(30),
+    input: fromCircuit("mix/lan", packet().ipv6({ source: PEER, destination: SIX_CIRCUIT.peer6 })).padding(30),
     end: asked,
   },
   ...(["s1", "g4", "n6"] as const).map(
@@ -290,7 +291,7 @@ const unresolved: readonly Fixture[] = [
     role: "underlay",
     port: "u0",
     name: "out of a tunnel, a header and nothing else",
-    input: fromEndpoint("n4", MIX, packet().ipv6({ source: mixEnds("n4", 6).vm, destination: SIX })),
+    input: fromEndpoint("n4", MIX, packet().ipv6({ source: mixEnds("n4", 6).vm, destination: SIX_CIRCUIT.peer6 })),
     end: asked,
     rx: "n4/mix",
   },

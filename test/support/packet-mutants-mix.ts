@@ -136,7 +136,7 @@ const tunnels: readonly Mutant[] = [
     "lookup.h",
     "all tenants share their IPv6 VMs",
     "key = key3_of(vni, address);\n\treturn table_find3(&vms6,",
-    "key = key3_of(bpf_htonl(0x0a0b0c01), address);\n\treturn table_find3(&vms6,",
+    "key = key3_of(vni ? bpf_htonl(0x0a0b0c01) : 0, address);\n\treturn table_find3(&vms6,",
   ),
 ];
 
@@ -168,7 +168,7 @@ const inner: readonly Mutant[] = [
     "bytes = (header->length + 2) * 4;",
     "bytes = (header->length + 1) * 8;",
   ),
-  mutant("outer.h", "the hop limit is not lowered", "ip->hop_limit--;", ""),
+  mutant("outer.h", "the hop limit is not lowered", "ip->hop_limit--;", ";"),
   mutant(
     "outer.h",
     "the class of IPv6 inside stays as it was",

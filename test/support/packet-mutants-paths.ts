@@ -225,17 +225,18 @@ const paths: readonly Mutant[] = [
   mutant("limit.h", "a burst is no burst", "now + (__u64)limit.burst_us * 1000;", "now;"),
   mutant("limit.h", "packets cost nothing", "(paid > now ? paid : now) + cost)", "(paid > now ? paid : now))"),
   mutant("limit.h", "what was saved is kept for ever", "(paid > now ? paid : now) + cost)", "paid + cost)"),
+  // An argument that a function never reads is not passed, and the verifier would refuse the program for it.
   mutant(
     "limit.h",
     "tenants pay for outer headers",
     "limit_allows(of_tenant, &tenant_meter->tx_time, inner_bytes);",
-    "limit_allows(of_tenant, &tenant_meter->tx_time, outer_bytes);",
+    "limit_allows(of_tenant, &tenant_meter->tx_time, inner_bytes ? outer_bytes : 0);",
   ),
   mutant(
     "limit.h",
     "profiles pay for inner packets alone",
     "limit_allows(of_profile, &profile_meter->time, outer_bytes)",
-    "limit_allows(of_profile, &profile_meter->time, inner_bytes)",
+    "limit_allows(of_profile, &profile_meter->time, outer_bytes ? inner_bytes : 0)",
   ),
   mutant(
     "unum.bpf.c",

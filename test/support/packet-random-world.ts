@@ -3,7 +3,7 @@
 import { ipBytes } from "./packet-bytes.ts";
 import type { Random } from "./packet-random.ts";
 import { type CircuitDocument, EDGE, type PortName, type TenantDocument, WORLD } from "./packet-world.ts";
-import { LIMITED_TENANTS } from "./packet-world-mix.ts";
+import { LIMITED_TENANTS, SIX_CIRCUIT } from "./packet-world-mix.ts";
 
 export type Family = 4 | 6;
 type Pool = readonly Uint8Array[];
@@ -51,7 +51,7 @@ const ODD: Readonly<Record<Family, readonly string[]>> = {
       "ff0e::1",
       EDGE.address6,
     ],
-    ...["2001:db9::1", "2001:db8:66::", "2001:db8:30:ffff:ffff:ffff:ffff:ffff"],
+    ...["2001:db9::1", SIX_CIRCUIT.peer6, "2001:db8:30:ffff:ffff:ffff:ffff:ffff"],
   ],
 };
 

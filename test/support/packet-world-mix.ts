@@ -130,6 +130,9 @@ function pair(ipv4: string, ipv6: string, server4: string, mac: string, server6 
   return { [ipv4]: { server: server4, mac }, [ipv6]: { server: server6, mac } };
 }
 
+/** Two routers alone, the edge at the lower address (RFC 6164). Every byte that a solicited-node group has is another. */
+export const SIX_CIRCUIT = { address6: "2001:db8:66::a:b0c2:d0e0/127", peer6: "2001:db8:66::a:b0c2:d0e1" } as const;
+
 /** Both addresses of a circuit whose networks have this number. */
 const both = (network: string) => ({
   ...{ address: `10.${network}.0.1/24`, peer: `10.${network}.0.2` },
@@ -151,7 +154,7 @@ const mix: TenantDocument = {
     qinq: { interface: "a0", vlan: 300, innerVlan: 7, ...both("10") },
     qq: { interface: "a1", vlan: 300, innerVlan: 8, tag: "802.1q", ...both("11"), peerMac: "02:cb:00:00:00:02" },
     ad: { interface: "d0", vlan: 45, tag: "802.1ad", ...both("45"), peerMac: "02:cd:00:00:00:02" },
-    six: { interface: "d0", vlan: 66, address6: "2001:db8:66::/127", peer6: "2001:db8:66::1" },
+    six: { interface: "d0", vlan: 66, ...SIX_CIRCUIT },
     four: { interface: "d0", vlan: 44, address: "10.44.0.1/24", peer: "10.44.0.2", peerMac: "02:44:00:00:00:02" },
   },
   routes: [
@@ -161,7 +164,7 @@ const mix: TenantDocument = {
     ...routes("10", "qinq"),
     ...routes("11", "qq"),
     ...routes("45", "ad"),
-    { prefix: "2001:db8:66::/127", circuit: "six" },
+    { prefix: SIX_CIRCUIT.address6, circuit: "six" },
     { prefix: "10.44.0.0/24", circuit: "four" },
     { prefix: "192.168.10.0/24", circuit: "qinq" },
     { prefix: "2001:db8:a00::/48", circuit: "tag" },
