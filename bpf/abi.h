@@ -242,8 +242,7 @@ struct service4_slot {
 	__be16 port;   /* 0 where the protocol has none */
 	__u8 protocol; /* IPPROTO_UDP, or IPPROTO_GRE */
 	__u8 flags;    /* enum slot_flags */
-	__u8 encapsulation;
-	__u8 reserved[7];
+	__u8 reserved[8];
 };
 
 struct service4_bucket {
@@ -261,8 +260,7 @@ struct service6_slot {
 	__be32 local[4];
 	__u32 reserved_key;
 	__u32 tag; /* not 0 */
-	__u8 encapsulation;
-	__u8 reserved[3];
+	__u8 reserved[4];
 };
 
 struct service6_bucket {

@@ -30,7 +30,7 @@ export function compileSource(
   }
 }
 
-/** The tunnel port, or the protocol without ports, of a profile is served at `local`. */
+/** The tunnel port, or the protocol without ports, of a profile is served at `local`: by whom in which format, its source says. */
 export function compileService(builder: RowBuilder, local: IpAddress, profile: Profile): void {
   const { layout } = builder;
   const key = {
@@ -38,12 +38,11 @@ export function compileService(builder: RowBuilder, local: IpAddress, profile: P
     protocol: profile.encapsulation === "nvgre" ? PROTOCOL_GRE : PROTOCOL_UDP,
     flags: builder.slotUsed,
   };
-  const encapsulation = builder.encapsulation(profile.encapsulation);
   if (isV6(local)) {
-    const slot = { ...key, local: addressWords(local), tag: localTag(local), encapsulation };
+    const slot = { ...key, local: addressWords(local), tag: localTag(local) };
     builder.services6.set(...slotEntry(layout.encode("service6_slot", slot)));
   } else {
-    const slot = { ...key, local: ipv4ToNumber(local), encapsulation };
+    const slot = { ...key, local: ipv4ToNumber(local) };
     builder.services4.set(...slotEntry(layout.encode("service4_slot", slot)));
   }
 }
