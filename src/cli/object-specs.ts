@@ -25,6 +25,8 @@ export interface ObjectSpec {
   /** Path of the object in the document. */
   readonly path: (names: readonly string[]) => readonly string[];
   readonly options: readonly OptionSpec[];
+  /** Whether a document can be without it. */
+  readonly deletable?: false;
   readonly examples: readonly string[];
 }
 
@@ -62,7 +64,29 @@ function limitOptions(of: string): readonly OptionSpec[] {
   ];
 }
 
+/** The sizes of the VM tables. */
+const CAPACITY_OPTIONS: readonly OptionSpec[] = (
+  [
+    ["--vms <number>", "VMs with IPv4 addresses that the table is made for", "vmCapacity", "vms"],
+    ["--vms6 <number>", "the same for IPv6 addresses", "vm6Capacity", "vms6"],
+    ["--vms-max <number>", "what the table may grow to by itself", "vmCapacity", "vmsMax"],
+    ["--vms6-max <number>", "the same for IPv6 addresses", "vm6Capacity", "vms6Max"],
+  ] as const
+).map(([flags, text, range, field]) => ({
+  ...{ flags, text, field, within: "capacity" },
+  parse: value.orNone(value.integer(range)),
+}));
+
 export const OBJECTS: readonly ObjectSpec[] = [
+  {
+    kind: "edge",
+    text: "the sizes of the VM tables of this edge",
+    names: [],
+    path: () => ["edge"],
+    options: CAPACITY_OPTIONS,
+    deletable: false,
+    examples: ["unum edge set --vms 4000000", "unum edge set --vms 1000000 --vms-max 1000000    # back to what it was"],
+  },
   {
     kind: "profile",
     text: "encapsulation parameters that endpoints share",

@@ -15,6 +15,8 @@ export function roleOfProgram(programName: string | undefined): (typeof PROGRAM_
   return PROGRAM_ROLES.find((role) => programName === `unum_${role}`);
 }
 
+const BESIDE = "~new";
+
 function isMissing(thrown: unknown): boolean {
   return (thrown as NodeJS.ErrnoException).code === "ENOENT";
 }
@@ -48,6 +50,11 @@ export class PinDirectory {
     return join(this.programs, role);
   }
 
+  /** Where what is to replace a pin is pinned first. No map, program or interface has such a name. */
+  beside(path: string): string {
+    return `${path}${BESIDE}`;
+  }
+
   /** bpffs refuses dots in names, interfaces have them: anything but letters, digits, - and _ becomes ~ and its code. */
   link(interfaceName: string): string {
     const escaped = interfaceName.replace(
@@ -68,6 +75,12 @@ export class PinDirectory {
 
   pinnedMaps(): string[] {
     return this.#list(this.maps).sort();
+  }
+
+  /** Takes away what a process that was killed had pinned beside something, and not yet put in its place. */
+  sweep(): void {
+    for (const directory of [this.maps, this.programs])
+      for (const name of this.#list(directory)) if (name.endsWith(BESIDE)) this.unlink(join(directory, name));
   }
 
   /** The map meta is pinned last: without it, a maker was killed before anything could use the rest. */

@@ -9,14 +9,16 @@ import { MappedArray } from "../bpf/mapped-array.ts";
 import { BpfObject } from "../bpf/object.ts";
 import { BpfProgram } from "../bpf/program.ts";
 import { UnumError } from "../errors.ts";
+import type { VmCapacity } from "../model/index.ts";
 import type { Feature } from "./features.ts";
 import { featureMask, featuresOfMask } from "./features.ts";
 import { Layout } from "./layout.ts";
 import type { PinDirectory } from "./pins.ts";
 import { PROGRAM_ROLES } from "./pins.ts";
+import type { NewTables } from "./programs.ts";
 import { configure, exchangePrograms, objectHash, readLayout } from "./programs.ts";
 import type { TableName } from "./tables.ts";
-import { keyWords, slotBytes, vmBuckets } from "./tables.ts";
+import { keyWords, slotBytes, vmBuckets, vmsOfBuckets } from "./tables.ts";
 
 export interface Meta {
   readonly vmCapacity: number;
@@ -39,6 +41,15 @@ export interface LoadOptions {
 }
 
 const NO_FEATURES: ReadonlySet<Feature> = new Set();
+
+/** The hash of no object file. */
+const NO_BUILD = 0n;
+
+interface Exchange {
+  readonly features: ReadonlySet<Feature>;
+  /** As it is, unless given. */
+  readonly capacity?: VmCapacity;
+}
 
 export class Plane {
   readonly pins: PinDirectory;
@@ -124,8 +135,9 @@ export class Plane {
   static #adopt(pins: PinDirectory, objectPath: string, lock: { close(): void }): Plane {
     const plane = new Plane(pins, objectPath, readLayout(objectPath), lock);
     try {
+      pins.sweep();
       if (plane.outdated) {
-        plane.#exchange(plane.meta.features);
+        plane.#exchange({ features: plane.meta.features });
         plane.#upgraded = true;
       }
       return plane;
@@ -137,19 +149,38 @@ export class Plane {
 
   /**
    * While ports and pins have some of the old programs and some of the new, the map meta vouches for what both can do, and for the
-   * old build: after a process that was killed here, the next one that needs more does it again.
+   * old build: after a process that was killed here, the next one that needs more does it again. Where tables are exchanged too, it
+   * vouches for no build: the next process has to put all ports on the tables that are pinned, before it writes to them.
    */
-  #exchange(features: ReadonlySet<Feature>): void {
+  #exchange({ features, capacity = this.capacity }: Exchange): void {
     const { seed, features: old } = this.#meta;
-    exchangePrograms(this, this.#objectPath, { seed, features }, () => {
-      this.#writeMeta({ ...this.#meta, features: new Set([...features].filter((feature) => old.has(feature))) });
+    const tables = this.#newTables(capacity);
+    exchangePrograms(this, this.#objectPath, { seed, features }, tables, () => {
+      const both = new Set([...features].filter((feature) => old.has(feature)));
+      this.#writeMeta({ ...this.#meta, features: both, ...(tables.size > 0 && { object: NO_BUILD }) });
     });
-    for (const program of this.#programs.values()) {
-      program.close();
-      this.#closers.splice(this.#closers.indexOf(program), 1);
+    for (const role of PROGRAM_ROLES) this.#forget(this.#programs, role);
+    for (const name of tables.keys()) {
+      this.#forget(this.#tables, name);
+      this.#forget(this.#arrays, name);
+      this.#forget(this.#maps, name);
     }
-    this.#programs.clear();
-    this.#writeMeta({ ...this.#meta, features, object: objectHash(this.#objectPath) });
+    const { vms: vmCapacity, vms6: vm6Capacity } = capacity;
+    this.#writeMeta({ ...this.#meta, vmCapacity, vm6Capacity, features, object: objectHash(this.#objectPath) });
+  }
+
+  /** Tables that have to be made anew to be made for so many VMs. */
+  #newTables({ vms, vms6 }: VmCapacity): NewTables {
+    const wanted = [["vms4", vmBuckets("vms4", vms)] as const, ["vms6", vmBuckets("vms6", vms6)] as const];
+    return new Map(wanted.filter(([name, buckets]) => this.map(name).info.maxEntries !== buckets));
+  }
+
+  #forget<K>(opened: Map<K, { close(): void }>, name: K): void {
+    const handle = opened.get(name);
+    if (handle === undefined) return;
+    opened.delete(name);
+    handle.close();
+    this.#closers.splice(this.#closers.indexOf(handle), 1);
   }
 
   #writeMeta(meta: Meta): void {
@@ -166,18 +197,25 @@ export class Plane {
     return this.#meta;
   }
 
+  /** VMs that the tables were made for. */
+  get capacity(): VmCapacity {
+    return { vms: this.#meta.vmCapacity, vms6: this.#meta.vm6Capacity };
+  }
+
   /** What of `needed` the loaded programs lack. */
   missing(needed: ReadonlySet<Feature>): readonly Feature[] {
     return [...needed].filter((feature) => !this.#meta.features.has(feature));
   }
 
   /**
-   * Exchanges the programs, while packets flow, for ones with all of `needed`, unless they have it. What they had and neither
-   * `needed` nor `inUse` names is left out then.
-   * @throws BpfError VERIFIER, PERMISSION; then everything is as it was
+   * Exchanges the programs, while packets flow, for ones with all of `needed`, unless they have it, and the VM tables for copies
+   * of another size, unless they are made for `capacity`. What programs had and neither `needed` nor `inUse` names is left out then.
+   * @throws BpfError VERIFIER, PERMISSION, TABLE_FULL; then everything is as it was
    */
-  require(needed: ReadonlySet<Feature>, inUse: ReadonlySet<Feature>): void {
-    if (this.missing(needed).length > 0) this.#exchange(new Set([...needed, ...inUse]));
+  require(needed: ReadonlySet<Feature>, inUse: ReadonlySet<Feature>, capacity = this.capacity): void {
+    const { vms, vms6 } = this.capacity;
+    if (this.missing(needed).length === 0 && capacity.vms === vms && capacity.vms6 === vms6) return;
+    this.#exchange({ features: new Set([...needed, ...inUse]), capacity });
   }
 
   /** True when the programs were of another build, and were exchanged while they ran. */
@@ -203,9 +241,14 @@ export class Plane {
       );
     }
     const row = this.layout.decode("meta", bytes) as Record<string, unknown>;
+    const made = (table: "vms4" | "vms6", said: number): number => {
+      // Another size: a process was killed between exchanging the table and saying so.
+      const { maxEntries } = this.map(table).info;
+      return maxEntries === vmBuckets(table, said) ? said : vmsOfBuckets(table, maxEntries);
+    };
     return {
-      vmCapacity: row.vm_capacity as number,
-      vm6Capacity: row.vm6_capacity as number,
+      vmCapacity: made("vms4", row.vm_capacity as number),
+      vm6Capacity: made("vms6", row.vm6_capacity as number),
       features: featuresOfMask(this.layout, row.features as number),
       seed: row.seed as bigint,
       object: row.object as bigint,

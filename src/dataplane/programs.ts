@@ -3,15 +3,20 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Btf } from "../bpf/btf.ts";
+import { BucketTable } from "../bpf/bucket-table.ts";
 import { XdpLink, xdpAttached } from "../bpf/link.ts";
+import type { BpfMap } from "../bpf/map.ts";
 import { BpfObject } from "../bpf/object.ts";
 import { renamePin } from "../bpf/system.ts";
 import { UnumError } from "../errors.ts";
 import type { Feature } from "./features.ts";
 import { Layout } from "./layout.ts";
+import type { PinDirectory } from "./pins.ts";
 import { PROGRAM_ROLES, roleOfProgram } from "./pins.ts";
 import type { Plane } from "./plane.ts";
-import { TABLES } from "./tables.ts";
+import { keyWords, TABLES } from "./tables.ts";
+import type { VmTable } from "./vm-rows.ts";
+import { VM_TABLES } from "./vm-rows.ts";
 
 /** The object file as a blueprint: needs no privilege. */
 export function readLayout(objectPath: string): Layout {
@@ -56,19 +61,50 @@ export function configure(object: BpfObject, layout: Layout, { seed, features }:
   object.setReadOnlyData(bytes);
 }
 
+/** VM tables that are made anew, with the buckets that each gets. */
+export type NewTables = ReadonlyMap<VmTable, number>;
+
+/** All that a table holds, in another that no packet sees yet. */
+function copyTable(plane: Plane, name: VmTable, to: BpfMap, seed: bigint): void {
+  const table = BucketTable.open(to, { seed, keyWords: keyWords(plane.layout, name) });
+  try {
+    table.changeAll({ puts: plane.table(name).entries(), deletes: new Uint8Array(0) });
+  } finally {
+    table.close();
+  }
+}
+
+/** Replaces a pin in one step: who opens it finds the old one or the new one. */
+function pinOver(pins: PinDirectory, path: string, pinned: { pin(path: string): void }): void {
+  const fresh = pins.beside(path);
+  pins.unlink(fresh);
+  pinned.pin(fresh);
+  renamePin(fresh, path);
+}
+
 /**
- * Loads programs over the tables that exist, lets every port go on with its new one, and swaps the pins. A program that the
- * kernel refuses changes nothing. `begin` is called when all are loaded and none is in use yet.
+ * Loads programs over the tables that exist, or over copies of other sizes, lets every port go on with its new one, and swaps the
+ * pins. A program that the kernel refuses, or a copy that does not fit, changes nothing. `begin` is called when all are loaded and
+ * none is in use yet. Ports change over one after the other, while old tables and copies hold the same: nobody writes in between.
  */
-export function exchangePrograms(plane: Plane, objectPath: string, settings: Settings, begin: () => void): void {
+export function exchangePrograms(
+  plane: Plane,
+  objectPath: string,
+  settings: Settings,
+  tables: NewTables,
+  begin: () => void,
+): void {
   const { pins, layout } = plane;
   const roles = new Map(PROGRAM_ROLES.map((role) => [plane.program(role).info.id, role]));
   const object = BpfObject.open(objectPath);
   try {
-    for (const table of ["vms4", "vms6"]) object.setMaxEntries(table, plane.map(table).info.maxEntries);
-    for (const { name } of object.maps) if (!name.startsWith(".")) object.reuseMap(name, plane.map(name));
+    for (const name of VM_TABLES) object.setMaxEntries(name, tables.get(name) ?? plane.map(name).info.maxEntries);
+    for (const { name } of object.maps) {
+      if (!name.startsWith(".") && !tables.has(name as VmTable)) object.reuseMap(name, plane.map(name));
+    }
     configure(object, layout, settings);
     object.load();
+    for (const name of tables.keys()) copyTable(plane, name, object.map(name), settings.seed);
     begin();
     for (const port of pins.linkedInterfaces()) {
       const link = XdpLink.openPinned(pins.link(port));
@@ -82,12 +118,8 @@ export function exchangePrograms(plane: Plane, objectPath: string, settings: Set
         link.close();
       }
     }
-    for (const role of PROGRAM_ROLES) {
-      const fresh = pins.program(`${role}~new`);
-      pins.unlink(fresh);
-      object.program(`unum_${role}`).pin(fresh);
-      renamePin(fresh, pins.program(role));
-    }
+    for (const role of PROGRAM_ROLES) pinOver(pins, pins.program(role), object.program(`unum_${role}`));
+    for (const name of tables.keys()) pinOver(pins, pins.map(name), object.map(name));
   } finally {
     object.close();
   }

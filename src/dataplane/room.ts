@@ -1,6 +1,7 @@
 // Whether everything fits, before the first write.
 
 import { UnumError } from "../errors.ts";
+import type { Edge } from "../model/index.ts";
 import type { Observed } from "./observe.ts";
 import type { Plane } from "./plane.ts";
 import { slotBytes, tableRoom } from "./tables.ts";
@@ -11,15 +12,15 @@ function full(map: string, wanted: string, room: number, remedy: string): UnumEr
   return new UnumError("TABLE_FULL", `plan ${map}: ${wanted}, it holds ${room}; nothing was written`, { remedy });
 }
 
-function requireVmRoom(plane: Plane, vms: VmSlots): void {
-  const { vmCapacity, vm6Capacity } = plane.meta;
+/** In tables of the sizes that the state asks for: they are made anew before anything is written. */
+function requireVmRoom(plane: Plane, { vmCapacity, vm6Capacity }: Edge, vms: VmSlots): void {
   for (const [table, capacity, setting] of [
     ["vms4", vmCapacity, "edge.capacity.vms"],
     ["vms6", vm6Capacity, "edge.capacity.vms6"],
   ] as const) {
     const wanted = vms[table].length / slotBytes(plane.layout, table);
     if (wanted <= capacity) continue;
-    const remedy = `the VM table is made once: unum detach --all, set ${setting}, apply again`;
+    const remedy = `a larger ${setting} in the document makes the table anew, while packets flow`;
     throw full(table, `${wanted} entries are wanted`, capacity, remedy);
   }
 }
@@ -43,7 +44,7 @@ const KEYED = [
  * @throws UnumError TABLE_FULL
  */
 export function requireRoom(plane: Plane, writes: Writes, { rows, retired }: Observed, vms: VmSlots): void {
-  requireVmRoom(plane, vms);
+  requireVmRoom(plane, writes.state.model.edge, vms);
   const entries = (map: string): number => plane.map(map).info.maxEntries;
   const roomOf = (map: (typeof KEYED)[number]): number =>
     map === "names" || map === "routes4" || map === "routes6"

@@ -53,3 +53,8 @@ const VMS_PER_BUCKET = { vms4: 3, vms6: 4 / 3 } as const;
 export function vmBuckets(table: keyof typeof VMS_PER_BUCKET, vms: number): number {
   return Math.ceil(vms / VMS_PER_BUCKET[table]);
 }
+
+/** VMs that a table of so many buckets was made for; it makes a table of as many buckets. */
+export function vmsOfBuckets(table: keyof typeof VMS_PER_BUCKET, buckets: number): number {
+  return Math.floor(buckets * VMS_PER_BUCKET[table]);
+}

@@ -3,6 +3,7 @@
 import type { IpAddress } from "../address/index.ts";
 import { ipv4FromNumber, ipv4ToNumber, isV6, macFromBytes, macToBytes } from "../address/index.ts";
 import type { Model, PathPolicy } from "../model/index.ts";
+import { countVms } from "../model/index.ts";
 import type { Indexes } from "./indexes.ts";
 import { addressWords, ipv6FromWords } from "./ip-words.ts";
 import type { Layout } from "./layout.ts";
@@ -22,17 +23,10 @@ export interface VmSlots {
 export type VmTable = keyof VmSlots;
 export const VM_TABLES = ["vms4", "vms6"] as const satisfies readonly VmTable[];
 
-function countOf(model: Model): Record<VmTable, number> {
-  const count = { vms4: 0, vms6: 0 };
-  for (const { vms } of model.tenants.values())
-    for (const address of vms.keys()) count[isV6(address) ? "vms6" : "vms4"]++;
-  return count;
-}
-
 export function vmSlots(layout: Layout, model: Model, indexes: Indexes): VmSlots {
-  const count = countOf(model);
+  const count = countVms(model);
   const [codec4, codec6] = [layout.codec("vm4_slot"), layout.codec("vm6_slot")];
-  const vms4 = new Uint8Array(count.vms4 * slotBytes(layout, "vms4"));
+  const vms4 = new Uint8Array(count.vms * slotBytes(layout, "vms4"));
   const vms6 = new Uint8Array(count.vms6 * slotBytes(layout, "vms6"));
   const flags = layout.number("slot_flags", "SLOT_USED");
   const policies = policyNumbers(layout);

@@ -94,6 +94,7 @@ function readEdge(reader: Reader, input: Plain | undefined): Edge {
     interfaces: Object.freeze([...interfaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1))),
     vmCapacity: capacity?.vms ?? DEFAULT_VM_CAPACITY,
     vm6Capacity: capacity?.vms6 ?? DEFAULT_VM6_CAPACITY,
+    ...defined({ vmCapacityMax: capacity?.vmsMax, vm6CapacityMax: capacity?.vms6Max }),
   });
 }
 

@@ -32,6 +32,8 @@ export const edge = z.strictObject({
 export const capacity = z.strictObject({
   vms: field.integer("a number of VMs").optional(),
   vms6: field.integer("a number of VMs").optional(),
+  vmsMax: field.integer("a number of VMs").optional(),
+  vms6Max: field.integer("a number of VMs").optional(),
 });
 
 export const port = z.strictObject({

@@ -19,7 +19,8 @@ import {
   writeCount,
 } from "../dataplane/index.ts";
 import { causeText, UnumError } from "../errors.ts";
-import type { Circuit, Model } from "../model/index.ts";
+import type { Circuit, Edge, Model, VmCapacity } from "../model/index.ts";
+import { capacityFor, countVms } from "../model/index.ts";
 import { askPeer, hasAddress, readInterfaces, resolveNextHops } from "../netlink/index.ts";
 import type { AttachedPort } from "./attach.ts";
 import { attachProven, portNotices } from "./attach.ts";
@@ -102,30 +103,34 @@ function withGone(present: ReadonlyMap<string, Interface>, observed: Observed): 
   return new Map([...(observed.state?.interfaces ?? []), ...present]);
 }
 
-/** The model as this edge can observe it: a table's size is fixed when it is made. */
-function requireCapacity(plane: Plane, model: Model): void {
-  for (const [setting, wanted, made] of [
-    ["edge.capacity.vms", model.edge.vmCapacity, plane.meta.vmCapacity],
-    ["edge.capacity.vms6", model.edge.vm6Capacity, plane.meta.vm6Capacity],
-  ] as const) {
-    if (wanted === made) continue;
-    throw new UnumError(
-      "TABLE_FULL",
-      `plan ${setting}: the document asks for ${wanted}, the VM table was made for ${made}; nothing was written`,
-      { remedy: "keep the value, or unum detach --all and apply again, which makes the table anew" },
-    );
-  }
+/** The model with the sizes that the VM tables shall have, which depend on those they have. */
+function sized(model: Model, made: VmCapacity | undefined): Model {
+  const { vms: vmCapacity, vms6: vm6Capacity } = capacityFor(model.edge, countVms(model), made);
+  return { ...model, edge: { ...model.edge, vmCapacity, vm6Capacity } };
+}
+
+/** Tables that are made anew, a line each. */
+function tableReasons(plane: Plane, { vmCapacity, vm6Capacity }: Edge): string[] {
+  const { vms, vms6 } = plane.capacity;
+  const reasons: string[] = [];
+  for (const [what, from, to] of [
+    ["VMs", vms, vmCapacity],
+    ["IPv6 VMs", vms6, vm6Capacity],
+  ] as const)
+    if (from !== to) reasons.push(`the table of ${what} is copied into one for ${to}, it was made for ${from}`);
+  return reasons;
 }
 
 /** Why the loaded programs will not do. */
-function programReasons(plane: Plane, features: ReadonlySet<Feature>): string[] {
+function programReasons(plane: Plane, features: ReadonlySet<Feature>, edge: Edge): string[] {
   const reasons = plane.missing(features).map((feature) => `${featureText(feature)}: used for the first time`);
-  return plane.outdated ? ["they are of another build", ...reasons] : reasons;
+  if (plane.outdated) reasons.unshift("they are of another build");
+  return [...reasons, ...tableReasons(plane, edge)];
 }
 
 /** What tables and programs that do not exist yet are made for. */
 export function loadOptionsOf(model: Model): LoadOptions {
-  const { vmCapacity, vm6Capacity } = model.edge;
+  const { vmCapacity, vm6Capacity } = sized(model, undefined).edge;
   return { vmCapacity, vm6Capacity, features: neededFeatures(model) };
 }
 
@@ -143,8 +148,8 @@ function addressNotices({ edge }: Model): string[] {
 }
 
 /** Compares a model with what the maps hold. Changes nothing but, for unknown neighbours, asks the underlay. */
-export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOptions): Promise<EdgePlan> {
-  requireCapacity(plane, model);
+export async function planEdge(plane: Plane, desired: Model, { resolveMs }: PlanOptions): Promise<EdgePlan> {
+  const model = sized(desired, plane.capacity);
   const observed = observe(plane);
   const present = readInterfaces();
   const interfaces = withGone(present, observed);
@@ -177,7 +182,7 @@ export async function planEdge(plane: Plane, model: Model, { resolveMs }: PlanOp
     nextHops: moved,
     writes,
     rows: writeCount(writes),
-    programs: programReasons(plane, features),
+    programs: programReasons(plane, features, model.edge),
     features,
     notices,
   };
@@ -192,7 +197,7 @@ function withPortsOf(model: Model, observed: Observed): Model {
 
 /** What apply would make where there is nothing yet. */
 export function planFresh(model: Model): readonly Change[] {
-  return planChanges(model, undefined);
+  return planChanges(sized(model, undefined), undefined);
 }
 
 /** True when applying would change nothing. */
@@ -205,7 +210,8 @@ export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
   const { model } = plan.state;
   const inUse = plan.observed.state && neededFeatures(plan.observed.state.model);
   // Rows come after the programs that understand them.
-  plane.require(plan.features, inUse ?? new Set());
+  const { vmCapacity: vms, vm6Capacity: vms6 } = model.edge;
+  plane.require(plan.features, inUse ?? new Set(), { vms, vms6 });
   carryOut(plane, plan.writes, plan.observed);
   const ports = applyPorts(plane, model);
   const notices = [

@@ -1,3 +1,4 @@
+export * from "./capacity.ts";
 export * from "./duration.ts";
 export * from "./limits.ts";
 export * from "./names.ts";

@@ -44,6 +44,10 @@ export const INTERFACE_NAME_MAX = 15;
 export const DEFAULT_VM_CAPACITY = 1_048_576;
 export const DEFAULT_VM6_CAPACITY = 262_144;
 
+/** VMs that the tables may grow to where the document gives no limit: 89 and 50 MB of the kernel's memory. */
+export const DEFAULT_VM_CAPACITY_MAX = 4_194_304;
+export const DEFAULT_VM6_CAPACITY_MAX = 1_048_576;
+
 /** Profile of an endpoint that names none. */
 export const DEFAULT_PROFILE_NAME = "default";
 

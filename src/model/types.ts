@@ -26,6 +26,9 @@ export interface Edge {
   readonly vmCapacity: number;
   /** The same for IPv6 addresses. */
   readonly vm6Capacity: number;
+  /** What the tables may grow to when there are more VMs; {@link capacityMax} where the document says nothing. */
+  readonly vmCapacityMax?: number;
+  readonly vm6CapacityMax?: number;
 }
 
 export type PortRole = "access" | "underlay" | "both";

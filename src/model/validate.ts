@@ -1,6 +1,6 @@
 // What a model must hold to beyond its types: ranges, references, and no two objects that exclude each other.
 
-import { isV6 } from "../address/index.ts";
+import { capacityMax, countVms } from "./capacity.ts";
 import type { Validation } from "./checks.ts";
 import { requireRange, requireStationMac, requireUnicast } from "./checks.ts";
 import { OBJECTS_MAX, PROFILES_MAX, RANGES } from "./limits.ts";
@@ -35,7 +35,7 @@ export function validateModel(model: Model, options: ValidateOptions = {}): read
 }
 
 function validateEdge(validation: Validation): void {
-  const { edge, tenants } = validation.model;
+  const { edge } = validation.model;
   const { problems } = validation;
   if (edge.address === undefined && edge.address6 === undefined) {
     problems.add(["edge", "address"], "missing, expected an IPv4 address, or address6");
@@ -52,19 +52,27 @@ function validateEdge(validation: Validation): void {
     if (seen.has(name)) problems.add(path, `interface ${name} is listed twice`);
     seen.add(name);
   }
-  let [vms, vms6] = [0, 0];
-  for (const tenant of tenants.values()) for (const address of tenant.vms.keys()) isV6(address) ? vms6++ : vms++;
-  requireCapacity(validation, "vms", edge.vmCapacity, vms);
-  requireCapacity(validation, "vms6", edge.vm6Capacity, vms6);
+  const { vms, vms6 } = countVms(validation.model);
+  requireCapacity(validation, "vms", edge.vmCapacity, edge.vmCapacityMax, vms);
+  requireCapacity(validation, "vms6", edge.vm6Capacity, edge.vm6CapacityMax, vms6);
 }
 
-function requireCapacity(validation: Validation, field: "vms" | "vms6", capacity: number, wanted: number): void {
-  const path = ["edge", "capacity", field];
-  if (!requireRange(validation, path, capacity, field === "vms" ? RANGES.vmCapacity : RANGES.vm6Capacity)) return;
-  if (wanted <= capacity) return;
+function requireCapacity(
+  validation: Validation,
+  field: "vms" | "vms6",
+  capacity: number,
+  max: number | undefined,
+  wanted: number,
+): void {
+  const path = (name: string) => ["edge", "capacity", name];
+  const range = field === "vms" ? RANGES.vmCapacity : RANGES.vm6Capacity;
+  if (!requireRange(validation, path(field), capacity, range)) return;
+  if (max !== undefined && !requireRange(validation, path(`${field}Max`), max, { ...range, min: capacity })) return;
+  const limit = capacityMax(validation.model.edge)[field];
+  if (wanted <= limit) return;
   const what = field === "vms" ? "VMs" : "IPv6 VMs";
-  const message = `${wanted} ${what} do not fit into the ${capacity} that the table is made for, expected a larger capacity`;
-  validation.problems.add(path, message);
+  const message = `${wanted} ${what} do not fit into the ${limit} that the table may grow to, expected a larger ${field}Max`;
+  validation.problems.add(path(field), message);
 }
 
 function validateNames({ model, problems }: Validation): void {

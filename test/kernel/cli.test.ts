@@ -182,18 +182,16 @@ describe("plan and apply", () => {
     expect(attached()).toEqual(["unum_access", "unum_both"]);
   });
 
-  test("refuse a table of another size, and say how to get it", async () => {
+  test("say that a table is made anew, and do it", async () => {
     writeFileSync(file, edited("vms: 2048", "vms: 4096"));
-    const before = fingerprint(pins);
-    for (const command of ["plan", "apply"]) {
-      const { status, stdout, stderr } = await on(command);
-      expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
-      expect(stderr).toContain(
-        "the document asks for 4096, the VM table was made for 2048; nothing was written [TABLE_FULL]",
-      );
-      expect(stderr).toContain("unum detach --all");
-    }
-    expect(fingerprint(pins)).toEqual(before);
+    const plan = await on("plan");
+    expect(plan).toMatchObject({ status: 3 });
+    expect(plan.stdout).toContain("~ edge: capacity.vms 2048 → 4096");
+    expect(plan.stdout).toContain("the table of VMs is copied into one for 4096, it was made for 2048");
+    expect(await on("apply")).toMatchObject({ status: 0, stderr: expect.stringContaining("no packet was lost to it") });
+    expect(await on("plan")).toMatchObject({ status: 0 });
+    expect(await on("edge", "set", "--vms", "2048", "--vms-max", "2048")).toMatchObject({ status: 0 });
+    expect((await data<{ vmCapacity: number }>("show")).vmCapacity).toBe(2048);
   });
 
   test("go on when a NIC went away, and take it back when it returns", async () => {

@@ -35,7 +35,7 @@ describe("help", () => {
   test("is there for all commands of the product", () => {
     const kinds = ["profile", "server", "gateway", "tenant", "circuit", "route", "vm"];
     const changes = kinds.flatMap((kind) => [`${kind} set`, `${kind} delete`]);
-    const rest = ["check", "plan", "apply", "attach", "detach", "show", "counters"];
+    const rest = ["edge set", "check", "plan", "apply", "attach", "detach", "show", "counters"];
     expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest].sort());
   });
 

@@ -12,9 +12,10 @@ import {
   parseMac,
   parsePrefix,
 } from "../../src/address/index.ts";
-import type { Circuit, Model, Profile, Route, Server, Tenant } from "../../src/model/index.ts";
+import type { Circuit, Edge, Model, Profile, Route, Server, Tenant, VmCapacity } from "../../src/model/index.ts";
 import {
   burstRange,
+  capacityFor,
   closest,
   DEFAULT_PROFILE,
   defaultBurstBytes,
@@ -102,7 +103,7 @@ describe("what no document can say, and another source may", () => {
   });
 });
 
-test("more VMs than the table is made for", () => {
+test("more VMs than the table may grow to", () => {
   const vms = new Map(
     Array.from({ length: 600 }, (_, i) => [parseIpv4(`10.3.${i >> 8}.${i & 255}`), { server: "s1", mac }]),
   );
@@ -110,17 +111,22 @@ test("more VMs than the table is made for", () => {
     ["a", tenant({ vms })],
     ["b", tenant({ vni: 2, vms })],
   ]);
-  expect(problems(model({ tenants }))).toEqual([
-    "edge/capacity/vms: 1200 VMs do not fit into the 1024 that the table is made for, expected a larger capacity",
+  const upTo = (vmCapacityMax: number) => problems(model({ tenants, edge: { ...model().edge, vmCapacityMax } }));
+  expect(problems(model({ tenants }))).toEqual([]);
+  expect(upTo(1200)).toEqual([]);
+  expect(upTo(1199)).toEqual([
+    "edge/capacity/vms: 1200 VMs do not fit into the 1199 that the table may grow to, expected a larger vmsMax",
   ]);
+  expect(upTo(1023)).toEqual(["edge/capacity/vmsMax: 1023 is out of range, expected 1024 to 16777216"]);
 });
 
 test("IPv6 VMs have a table of their own", () => {
   const vms = (prefix: string, count: number) =>
     new Map(Array.from({ length: count }, (_, i) => [parseIp(`${prefix}${i + 1}`), { server: "s1", mac }] as const));
   const [six, four] = [vms("2001:db8::", 1025), vms("10.3.0.", 200)];
-  expect(problems(model({ tenants: new Map([["t", tenant({ vms: new Map([...four, ...six]) })]]) }))).toEqual([
-    "edge/capacity/vms6: 1025 IPv6 VMs do not fit into the 1024 that the table is made for, expected a larger capacity",
+  const tenants = new Map([["t", tenant({ vms: new Map([...four, ...six]) })]]);
+  expect(problems(model({ tenants, edge: { ...model().edge, vm6CapacityMax: 1024 } }))).toEqual([
+    "edge/capacity/vms6: 1025 IPv6 VMs do not fit into the 1024 that the table may grow to, expected a larger vms6Max",
   ]);
   expect(problems(model({ edge: { ...model().edge, vm6Capacity: 0, vmCapacity: 0 } }))).toEqual([
     "edge/capacity/vms: 0 is out of range, expected 1024 to 16777216",
@@ -415,4 +421,27 @@ test("the model allows as many objects as the maps hold", () => {
   expect(maps).toContain(`#define OBJECTS_MAX ${OBJECTS_MAX + 1}\n`);
   expect(maps).toContain(`WORDS(profiles, struct profile, ${PROFILES_MAX + 1});`);
   expect(abi).toContain(`#define ROUTE_GROUP_MAX ${VIA_MAX}\n`);
+});
+
+describe("what the VM tables are made for", () => {
+  const asked = (edge: Partial<Edge>) => ({ ...model().edge, vmCapacity: 1000, vm6Capacity: 2000, ...edge });
+  const both = (vms: number) => ({ vms, vms6: vms });
+  test.each<[string, Partial<Edge>, VmCapacity, VmCapacity | undefined, VmCapacity]>([
+    ["what is asked for", {}, both(0), undefined, { vms: 1000, vms6: 2000 }],
+    ["as often twice that as the VMs need", {}, { vms: 4001, vms6: 2001 }, undefined, { vms: 8000, vms6: 4000 }],
+    ["what they were made for, while that is more", {}, both(10), both(3000), both(3000)],
+    ["what is asked for now, where they were made for less", {}, both(10), both(500), { vms: 1000, vms6: 2000 }],
+    ["twice what they were made for", {}, both(3001), both(3000), both(6000)],
+    ["the limit, where twice is more", { vmCapacityMax: 1500 }, both(1200), undefined, { vms: 1500, vms6: 2000 }],
+    [
+      "the limit, where they were made for more",
+      { vm6CapacityMax: 2000 },
+      both(1),
+      both(9000),
+      { vms: 9000, vms6: 2000 },
+    ],
+    ["a default limit", {}, both(3_000_000), undefined, { vms: 4_096_000, vms6: 1_048_576 }],
+  ])("%s", (_, edge, needed, made, expected) => {
+    expect(capacityFor(asked(edge), needed, made)).toEqual(expected);
+  });
 });

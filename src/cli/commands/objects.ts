@@ -1,4 +1,4 @@
-// `unum profile|server|gateway|tenant|circuit|route|vm set …` and `… delete …`: one object, in the document and in the maps.
+// `unum edge set`, `unum profile|server|gateway|tenant|circuit|route|vm set …` and `… delete …`: one object, in the document and in the maps.
 
 import { Command } from "commander";
 import type { Edit, EditMap } from "../../document/index.ts";
@@ -62,10 +62,9 @@ export function editsOf(
 
 /** One command for each kind of object, with `set` and `delete` under it. */
 export function objectCommands(context: Context): Command[] {
-  return OBJECTS.map((spec) =>
-    new Command(spec.kind)
-      .description(`set or delete ${spec.text}`)
-      .addCommand(namedCommand(context, spec, "set"))
-      .addCommand(namedCommand(context, spec, "delete")),
-  );
+  return OBJECTS.map((spec) => {
+    const command = new Command(spec.kind).addCommand(namedCommand(context, spec, "set"));
+    if (spec.deletable === false) return command.description(`set ${spec.text}`);
+    return command.description(`set or delete ${spec.text}`).addCommand(namedCommand(context, spec, "delete"));
+  });
 }
