@@ -6,6 +6,7 @@ const ring = (name: string, groupOrder: number, alone: boolean, testTimeout: num
     name,
     include: [`test/${name}/**/*.test.ts`],
     pool: "forks" as const,
+    setupFiles: ["test/support/equality.ts"],
     testTimeout,
     hookTimeout: testTimeout,
     sequence: { groupOrder },

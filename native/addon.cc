@@ -12,6 +12,7 @@
 #include "netlink.hpp"
 #include "object.hpp"
 #include "program.hpp"
+#include "slot_difference.hpp"
 #include "system.hpp"
 
 namespace unum
@@ -38,6 +39,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
 	export_system(env, exports);
 	export_netlink(env, exports);
 	exports.Set("setErrorFactory", Napi::Function::New(env, set_error_factory));
+	exports.Set("slotDifference", Napi::Function::New(env, guarded_function<slot_difference>));
 	exports.Set("interfaceFeatures",
 		    Napi::Function::New(env, guarded_function<interface_features>));
 	exports.Set("xdpLinkId", Napi::Function::New(env, guarded_function<xdp_link_id>));

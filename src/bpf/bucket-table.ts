@@ -54,6 +54,27 @@ export interface Changed {
   readonly removed: number;
 }
 
+/** What makes the slots of one table those of another; each packed. */
+export interface SlotDifference {
+  /** Slots whose key is new or gets another value, in the order of the desired ones. May be the desired array itself. */
+  readonly puts: Uint8Array;
+  /** Slots as they are before a put gives them another value, in the order of those puts. */
+  readonly replaced: Uint8Array;
+  /** Slots whose key goes. */
+  readonly removed: Uint8Array;
+  /** Keys of those. */
+  readonly deletes: Uint8Array;
+}
+
+/**
+ * Compares slots, each key once on either side. A few tens of nanoseconds for each slot, and 4 to 8 bytes of memory for each
+ * observed one.
+ * @throws BpfError ARGUMENT_INVALID
+ */
+export function slotDifference(desired: Uint8Array, observed: Uint8Array, keyWords: KeyWords): SlotDifference {
+  return addon().slotDifference(desired, observed, keyWords);
+}
+
 /**
  * One writer at a time: the caller holds a lock. Packets read meanwhile and never miss a key that stays, nor see a value that
  * is not its own.

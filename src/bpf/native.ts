@@ -113,6 +113,11 @@ export interface Addon {
     ): NativeBucketTable;
   };
   readonly DirectoryLock: { lock(path: string, waitMs: number): { close(): void } };
+  slotDifference(
+    desired: Uint8Array,
+    observed: Uint8Array,
+    keyWords: number,
+  ): { puts: Uint8Array; replaced: Uint8Array; removed: Uint8Array; deletes: Uint8Array };
   interfaceFeatures(ifindex: number): Record<string, boolean>;
   xdpLinkId(ifindex: number, programId: number): number | undefined;
   xdpAttached(ifindex: number): { mode: string; programId: number; programName?: string };

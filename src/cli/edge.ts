@@ -1,6 +1,7 @@
 // Opening the edge for a command, and saying what happened to it.
 
 import type { Change } from "../control/plan.ts";
+import { summarise, unlistedVms } from "../control/plan.ts";
 import type { LoadOptions } from "../dataplane/index.ts";
 import { PinDirectory, Plane } from "../dataplane/index.ts";
 import type { Notice } from "../document/index.ts";
@@ -48,45 +49,57 @@ const TENSES = {
   past: { add: "added", change: "changed", remove: "removed" },
 } as const;
 
-function summary(changes: readonly Change[], tense: keyof typeof TENSES): string {
-  const of = (action: Change["action"]): string =>
-    `${changes.filter((change) => change.action === action).length} ${TENSES[tense][action]}`;
-  return `${of("add")}, ${of("change")}, ${of("remove")}`;
+type Changes = Pick<EdgePlan, "changes" | "vms">;
+
+function summary({ changes, vms }: Changes, tense: keyof typeof TENSES): string {
+  const { added, changed, removed } = summarise(changes, vms);
+  const { add, change, remove } = TENSES[tense];
+  return `${added} ${add}, ${changed} ${change}, ${removed} ${remove}`;
 }
 
-/** Lines of a plan; a table of a million VMs is not printed line by line. */
+/** Lines of a plan, at most. */
 const LINES_MAX = 1000;
 
-function sayChanges(context: Context, changes: readonly Change[]): void {
-  for (const change of changes.slice(0, LINES_MAX)) say(context, changeText(change));
-  if (changes.length > LINES_MAX) say(context, `… and ${changes.length - LINES_MAX} more`);
+function sayChanges(context: Context, { changes, vms }: Changes): void {
+  const lines = changes.map(changeText);
+  for (const [tenant, { added, changed, removed }] of unlistedVms(vms)) {
+    lines.push(`${SIGNS.change} VMs of ${tenant}: ${added} to add, ${changed} to change, ${removed} to remove`);
+  }
+  for (const line of lines.slice(0, LINES_MAX)) say(context, line);
+  if (lines.length > LINES_MAX) say(context, `… and ${lines.length - LINES_MAX} more`);
+}
+
+/** Of VMs that are too many to be listed, `--json` has the numbers by tenant. */
+function changesJson({ changes, vms }: Changes): Record<string, unknown> {
+  const unlisted = [...unlistedVms(vms)].map(([tenant, counts]) => ({ tenant, ...counts }));
+  return { changes, ...(unlisted.length === 0 ? {} : { unlistedVms: unlisted }) };
 }
 
 /** The plan for an edge that has no tables yet. */
-export function sayFreshPlan(context: Context, options: CommonOptions, changes: readonly Change[]): void {
+export function sayFreshPlan(context: Context, options: CommonOptions, plan: Changes): void {
   if (options.json === true) {
-    json(context, { changes, nextHops: [], notices: [] });
+    json(context, { ...changesJson(plan), nextHops: [], notices: [] });
     return;
   }
-  sayChanges(context, changes);
-  say(context, `${summary(changes, "future")}; nothing is loaded yet`);
+  sayChanges(context, plan);
+  say(context, `${summary(plan, "future")}; nothing is loaded yet`);
 }
 
 export function sayPlan(context: Context, options: CommonOptions, plan: EdgePlan): void {
   if (options.json === true) {
-    const { changes, nextHops, rows, programs, notices } = plan;
-    json(context, { changes, nextHops, rows, programs, notices });
+    const { nextHops, rows, programs, notices } = plan;
+    json(context, { ...changesJson(plan), nextHops, rows, programs, notices });
     return;
   }
   for (const notice of plan.notices) warn(context, notice);
-  sayChanges(context, plan.changes);
+  sayChanges(context, plan);
   for (const { endpoint, from, to } of plan.nextHops) {
     say(context, `~ next hop of ${endpoint}: ${from?.nextHopMac ?? "unresolved"} → ${to?.nextHopMac ?? "unresolved"}`);
   }
   for (const why of plan.programs) say(context, `~ programs: exchanged in place: ${why}`);
   if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
-  else if (plan.changes.length > 0)
-    say(context, `${summary(plan.changes, "future")}; ${count(plan.rows, "row")} to write`);
+  else if (plan.changes.length > 0 || plan.vms.counts.size > 0)
+    say(context, `${summary(plan, "future")}; ${count(plan.rows, "row")} to write`);
   else if (plan.rows > 0) say(context, `${count(plan.rows, "row")} to write, to bring the maps in line`);
 }
 
@@ -94,11 +107,11 @@ export function sayApplied(context: Context, options: CommonOptions, applied: Ap
   const { plan, ports } = applied;
   const tookMs = Math.round(performance.now() - started);
   if (options.json === true) {
-    json(context, { changes: plan.changes, rows: plan.rows, ports, notices: applied.notices, tookMs });
+    json(context, { ...changesJson(plan), rows: plan.rows, ports, notices: applied.notices, tookMs });
     return;
   }
   for (const notice of applied.notices) warn(context, notice);
   for (const { name, action } of ports) if (action !== "unchanged") say(context, `${name}: ${action}`);
   if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
-  else say(context, `applied: ${summary(plan.changes, "past")}; ${count(plan.rows, "row")} written in ${tookMs} ms`);
+  else say(context, `applied: ${summary(plan, "past")}; ${count(plan.rows, "row")} written in ${tookMs} ms`);
 }

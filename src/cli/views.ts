@@ -62,7 +62,7 @@ const burst = (limit: RateLimit | undefined): Cell => limit && sizeText(limit.bu
 function vmsPerServer(model: Model): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const tenant of model.tenants.values()) {
-    for (const { server } of tenant.vms.values()) counts.set(server, (counts.get(server) ?? 0) + 1);
+    for (const [server, count] of tenant.vms.perServer()) counts.set(server, (counts.get(server) ?? 0) + count);
   }
   return counts;
 }
@@ -264,7 +264,13 @@ export const VIEWS: Readonly<Record<string, View>> = {
   vms: view(
     ({ model }) =>
       sorted(model.tenants).flatMap(([tenant, { vms }]) =>
-        sorted(vms, compareIp).map(([address, { server, mac, policy }]) => ({ tenant, address, server, mac, policy })),
+        sorted(new Map(vms), compareIp).map(([address, { server, mac, policy }]) => ({
+          tenant,
+          address,
+          server,
+          mac,
+          policy,
+        })),
       ),
     {
       tenant: ({ tenant }) => tenant,

@@ -2,11 +2,13 @@
 // maps. Changes come in the order in which they are made (docs/architecture.md): puts from what is referred to towards
 // what refers to it, then removes the other way round.
 
-import type { IpAddress, IpPrefix } from "../address/index.ts";
+import type { IpPrefix } from "../address/index.ts";
 import { compareIp, comparePrefix } from "../address/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Fields } from "./fields.ts";
 import * as fieldsOf from "./fields.ts";
+import type { VmChange, VmCounts, VmDifference } from "./vm-difference.ts";
+import { differVms } from "./vm-difference.ts";
 
 export type ObjectKind = "edge" | "profile" | "server" | "gateway" | "tenant" | "circuit" | "route" | "vm" | "port";
 export type Action = "add" | "change" | "remove";
@@ -29,8 +31,15 @@ export interface Change {
   readonly fields?: readonly FieldChange[];
 }
 
-/** What to do so that `observed` becomes `desired`; an absent observed state holds nothing. */
-export function planChanges(desired: Model, observed: Model | undefined): readonly Change[] {
+/**
+ * What to do so that `observed` becomes `desired`; an absent observed state holds nothing.
+ * @param vms what differs between their VMs, from who has found out by comparing tables; changes are of those that it lists
+ */
+export function planChanges(
+  desired: Model,
+  observed: Model | undefined,
+  vms: VmDifference = differVms(desired, observed),
+): readonly Change[] {
   const puts: Change[] = [];
   const removes: Change[] = [];
   const tenants = [...new Set([...desired.tenants.keys(), ...(observed?.tenants.keys() ?? [])])].sort(compareNames);
@@ -41,7 +50,7 @@ export function planChanges(desired: Model, observed: Model | undefined): readon
     const found: { key: K; action: Action; fields: readonly FieldChange[] }[] = [];
     for (const [key, object] of parts.wanted ?? []) {
       const old = present.get(key);
-      if (old === object || (old !== undefined && parts.same?.(old, object))) continue;
+      if (old === object) continue;
       const fields = fieldChanges(old === undefined ? {} : parts.fields(old), parts.fields(object));
       if (old === undefined) found.push({ key, action: "add", fields });
       else if (fields.length > 0) found.push({ key, action: "change", fields });
@@ -77,14 +86,7 @@ export function planChanges(desired: Model, observed: Model | undefined): readon
     const routes = { wanted: wanted?.routes, present: present?.routes };
     differ<IpPrefix, fieldsOf.Route>("route", { tenant, ...routes, fields: fieldsOf.route, compare: comparePrefix });
   }
-  for (const tenant of tenants) {
-    const [wanted, present] = [desired.tenants.get(tenant), observed?.tenants.get(tenant)];
-    const vms = { wanted: wanted?.vms, present: present?.vms };
-    // There may be millions, nearly all of them unchanged.
-    const same = (a: fieldsOf.Vm, b: fieldsOf.Vm): boolean =>
-      a.server === b.server && a.mac === b.mac && a.policy === b.policy;
-    differ<IpAddress, fieldsOf.Vm>("vm", { tenant, ...vms, fields: fieldsOf.vm, same, compare: compareIp });
-  }
+  for (const change of vmChanges(vms.changes)) (change.action === "remove" ? removes : puts).push(change);
   differ("port", { wanted: portsOf(desired), present: portsOf(observed), fields: fieldsOf.port });
   return Object.freeze([...puts, ...removes.reverse()]);
 }
@@ -95,9 +97,17 @@ interface Difference<K extends string, T> {
   readonly present: ReadonlyMap<K, T> | undefined;
   /** Every field that a change can change. */
   readonly fields: (object: T) => Fields;
-  /** Shortcut for objects that are equal. */
-  readonly same?: (a: T, b: T) => boolean;
   readonly compare?: (a: K, b: K) => number;
+}
+
+/** By tenant and address, each with what it changes. */
+function vmChanges(differences: readonly VmChange[]): readonly Change[] {
+  const sorted = [...differences].sort((a, b) => compareNames(a.tenant, b.tenant) || compareIp(a.address, b.address));
+  return sorted.flatMap(({ tenant, address, from, to }): readonly Change[] => {
+    const action = from === undefined ? "add" : to === undefined ? "remove" : "change";
+    const fields = fieldChanges(from === undefined ? {} : fieldsOf.vm(from), to === undefined ? {} : fieldsOf.vm(to));
+    return fields.length === 0 ? [] : [{ action, kind: "vm", tenant, name: address, fields }];
+  });
 }
 
 /** By UTF-16 units, so that the order is the same in every locale. */
@@ -113,27 +123,32 @@ function fieldChanges(from: Fields, to: Fields): readonly FieldChange[] {
   return changes;
 }
 
-export interface Summary {
-  readonly added: number;
-  readonly changed: number;
-  readonly removed: number;
+export interface Summary extends VmCounts {
   /** By kind, for those that have changes. */
-  readonly kinds: ReadonlyMap<
-    ObjectKind,
-    { readonly added: number; readonly changed: number; readonly removed: number }
-  >;
+  readonly kinds: ReadonlyMap<ObjectKind, VmCounts>;
 }
 
-/** How many changes there are, of all objects and of each kind. */
-export function summarise(changes: readonly Change[]): Summary {
+/** How many changes there are, of all objects and of each kind: those of VMs that are not listed included. */
+export function summarise(changes: readonly Change[], vms?: VmDifference): Summary {
   const total = { added: 0, changed: 0, removed: 0 };
   const kinds = new Map<ObjectKind, typeof total>();
-  for (const { action, kind } of changes) {
+  const add = (kind: ObjectKind, word: keyof typeof total, many: number): void => {
+    if (many === 0) return;
     const counts = kinds.get(kind) ?? { added: 0, changed: 0, removed: 0 };
     kinds.set(kind, counts);
-    const word = action === "add" ? "added" : action === "change" ? "changed" : "removed";
-    counts[word]++;
-    total[word]++;
+    counts[word] += many;
+    total[word] += many;
+  };
+  for (const { action, kind } of changes) {
+    add(kind, action === "add" ? "added" : action === "change" ? "changed" : "removed", 1);
+  }
+  for (const counts of unlistedVms(vms).values()) {
+    for (const word of ["added", "changed", "removed"] as const) add("vm", word, counts[word]);
   }
   return { ...total, kinds };
+}
+
+/** By tenant, the VMs of a difference that lists none of them because they are too many. */
+export function unlistedVms(vms: VmDifference | undefined): VmDifference["counts"] {
+  return vms === undefined || vms.changes.length > 0 ? new Map() : vms.counts;
 }

@@ -27,8 +27,8 @@ import {
   storeWord,
   TENANT_MAPS,
 } from "./store.ts";
-import type { VmTable } from "./vm-rows.ts";
-import { VM_TABLES } from "./vm-rows.ts";
+import type { VmTable } from "./vm-shape.ts";
+import { VM_TABLES } from "./vm-shape.ts";
 import type { Writes } from "./writes.ts";
 import { hasDeletes, planWrites, writeCount } from "./writes.ts";
 

@@ -12,7 +12,6 @@ import { decodeRoutes } from "./route-rows.ts";
 import type { DecodeInput } from "./row-reader.ts";
 import { RowReader } from "./row-reader.ts";
 import { DecodedTenants } from "./tenant-rows.ts";
-import { decodeVms } from "./vm-rows.ts";
 
 export type { DecodeInput } from "./row-reader.ts";
 
@@ -21,7 +20,7 @@ export interface Decoded {
   readonly state: State | undefined;
   readonly indexes: Indexes;
   readonly endpointStates: ReadonlyMap<string, EndpointState>;
-  /** One line for each row that makes no sense. */
+  /** One line for each row that makes no sense; whoever asks has all VMs read. */
   readonly problems: readonly string[];
 }
 
@@ -33,12 +32,13 @@ export function decodeRows(layout: Layout, input: DecodeInput): Decoded {
   const tenants = new DecodedTenants(reader);
   const interfaces = decodeCircuits(reader, tenants);
   decodeRoutes(reader, tenants);
-  decodeVms(reader, tenants);
   const model = edge && { edge, profiles, servers, gateways, tenants: tenants.byName };
   return {
     state: model && { model, interfaces, nextHops },
     indexes: reader.indexes(),
     endpointStates,
-    problems: reader.problems,
+    get problems() {
+      return [...reader.problems, ...tenants.vms.problems];
+    },
   };
 }

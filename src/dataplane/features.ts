@@ -1,8 +1,9 @@
 // Which parts of the packet path a model needs: struct features of bpf/config.h, by the names that its BTF has. Programs are
 // loaded with those parts only, so that what an edge does not use costs its packets nothing.
 
-import { isV6, prefixAddress } from "../address/index.ts";
+import { isV6 } from "../address/index.ts";
 import type { Model, Profile, Tenant } from "../model/index.ts";
+import { usesInner6 } from "../model/index.ts";
 import type { Layout } from "./layout.ts";
 
 /** What each part is for, as a plan says it. */
@@ -30,30 +31,22 @@ function any<T>(items: Iterable<T>, test: (item: T) => boolean): boolean {
   return false;
 }
 
-function hasInner6({ address6, circuits, routes, vms }: Tenant): boolean {
-  return (
-    address6 !== undefined ||
-    any(circuits.values(), (circuit) => circuit.address6 !== undefined) ||
-    any(routes.keys(), (prefix) => isV6(prefixAddress(prefix))) ||
-    any(vms.keys(), isV6)
-  );
-}
-
 function hasPolicy({ policy, dscpPolicies, vms }: Tenant): boolean {
   return (
     policy !== "direct-preferred" ||
     any(dscpPolicies.values(), (other) => other !== policy) ||
-    any(vms.values(), (vm) => vm.policy !== undefined && vm.policy !== "direct-preferred")
+    vms.usesPolicy("direct-only", "gateway-only")
   );
 }
 
 /** What the model uses, in the order of the names above. */
-export function neededFeatures({ profiles, servers, gateways, tenants }: Model): ReadonlySet<Feature> {
+export function neededFeatures(model: Model): ReadonlySet<Feature> {
+  const { profiles, servers, gateways, tenants } = model;
   const profile = (test: (profile: Profile) => boolean): boolean => any(profiles.values(), test);
   const tenant = (test: (tenant: Tenant) => boolean): boolean => any(tenants.values(), test);
   const needed: Readonly<Record<Feature, boolean>> = {
     outer6: any([...servers.values(), ...gateways.values()], ({ address }) => isV6(address)),
-    inner6: tenant(hasInner6),
+    inner6: usesInner6(model),
     geneve: profile(({ encapsulation }) => encapsulation === "geneve"),
     nvgre: profile(({ encapsulation }) => encapsulation === "nvgre"),
     vlan: tenant(({ circuits }) => any(circuits.values(), ({ vlan }) => vlan !== undefined)),

@@ -35,7 +35,12 @@ function usedNetworks(layout: Layout, { rows, vms, retired }: Observed): Readonl
     layout.codec(struct).fields.find(({ name }) => name === "vni")?.offset ?? 0;
   const addSlots = (struct: StructName, slots: Uint8Array): void => {
     const step = layout.codec(struct).size;
-    for (let at = vniAt(struct); at < slots.length; at += step) used.add(vniNumber(slots, at));
+    // There may be millions, and neighbours are often of one network.
+    for (let at = vniAt(struct), last = -1; at < slots.length; at += step) {
+      const vni = vniNumber(slots, at);
+      if (vni !== last) used.add(vni);
+      last = vni;
+    }
   };
   /** Of those whose keys have it. */
   const addKeys = (struct: StructName, entries: Entries): void => {

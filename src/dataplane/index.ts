@@ -17,5 +17,6 @@ export { attachPort, detachPort, findFaults, observePorts, removeEdge } from "./
 export type { PortProbe, Seen } from "./probe.ts";
 export { readLayout } from "./programs.ts";
 export { vmBuckets } from "./tables.ts";
+export { vmDifference } from "./vm-changes.ts";
 export type { Writes } from "./writes.ts";
 export { planWrites, writeCount } from "./writes.ts";

@@ -13,7 +13,7 @@ import type { RecordMaps } from "./store.ts";
 import { CIRCUIT_MAPS, ENDPOINT_MAPS, TENANT_MAPS } from "./store.ts";
 import type { TableName } from "./tables.ts";
 import { slotBytes } from "./tables.ts";
-import type { VmSlots } from "./vm-rows.ts";
+import type { VmSlots } from "./vm-shape.ts";
 
 type Slots = ReadonlyMap<number, number>;
 
@@ -144,5 +144,11 @@ export function observe(plane: Plane): Observed {
   const decoded = decodeRows(layout, { rows, vms, vmCapacity, vm6Capacity, ports });
   const ifindexes = new Set(links().map(({ ifindex }) => ifindex));
   const slots = { endpoints: endpoints.slots, circuits: circuits.slots, tenants: tenants.slots };
-  return { ...decoded, ifindexes, rows, vms, retired, slots };
+  const { state, indexes, endpointStates } = decoded;
+  return {
+    ...{ state, indexes, endpointStates, ifindexes, rows, vms, retired, slots },
+    get problems() {
+      return decoded.problems;
+    },
+  };
 }

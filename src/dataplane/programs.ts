@@ -15,8 +15,8 @@ import type { PinDirectory } from "./pins.ts";
 import { PROGRAM_ROLES, roleOfProgram } from "./pins.ts";
 import type { Plane } from "./plane.ts";
 import { keyWords, TABLES } from "./tables.ts";
-import type { VmTable } from "./vm-rows.ts";
-import { VM_TABLES } from "./vm-rows.ts";
+import type { VmTable } from "./vm-shape.ts";
+import { VM_TABLES } from "./vm-shape.ts";
 
 /** The object file as a blueprint: needs no privilege. */
 export function readLayout(objectPath: string): Layout {

@@ -9,8 +9,8 @@ import { hex } from "./rows.ts";
 import { slotEntry, slotOf, unpackSlots } from "./slots.ts";
 import { deleteSlots, putSlots } from "./store.ts";
 import { slotBytes, TABLE_SLOTS, tableRoom } from "./tables.ts";
-import type { VmTable } from "./vm-rows.ts";
-import { VM_TABLES } from "./vm-rows.ts";
+import type { VmTable } from "./vm-shape.ts";
+import { VM_TABLES } from "./vm-shape.ts";
 import type { Writes } from "./writes.ts";
 
 /** An endpoint that a VM left may still send for it, and is still a member, for so many units of 2^30 ns. */
@@ -61,18 +61,19 @@ export function rememberMoves(plane: Plane, writes: Writes, observed: Observed):
     if (replaced.length === 0) continue;
     const table = MOVED_TABLES[vms];
     const [vm, moved] = [plane.layout.codec(TABLE_SLOTS[vms]), plane.layout.codec(TABLE_SLOTS[table])];
-    const until = Number(nowUnits() + MOVED_UNITS + 1n);
-    const puts = new Uint8Array(replaced.length);
-    for (let at = 0; at < replaced.length; at += vm.size) {
-      const { vni, flags, address, endpoint } = vm.decode(replaced, at) as Record<string, never>;
-      moved.encode({ vni, flags, address, endpoint, until }, puts, at);
-    }
     expireMoves(plane, writes, observed, vms);
     // When more VMs move at once than the table remembers, the first ones are remembered: the sources of the others are refused
     // until their new server speaks, which is what happens without this table.
     const to = plane.table(table);
     const room = Math.max(0, tableRoom(plane.layout, table, to.buckets) - to.size);
-    to.changeAll({ puts: puts.subarray(0, room * moved.size), deletes: new Uint8Array(0) });
+    const remembered = replaced.subarray(0, room * vm.size);
+    const until = Number(nowUnits() + MOVED_UNITS + 1n);
+    const puts = new Uint8Array(remembered.length);
+    for (let at = 0; at < remembered.length; at += vm.size) {
+      const { vni, flags, address, endpoint } = vm.decode(remembered, at) as Record<string, never>;
+      moved.encode({ vni, flags, address, endpoint, until }, puts, at);
+    }
+    to.changeAll({ puts, deletes: new Uint8Array(0) });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Edge } from "../model/index.ts";
 import type { Observed } from "./observe.ts";
 import type { Plane } from "./plane.ts";
 import { slotBytes, tableRoom } from "./tables.ts";
-import type { VmSlots } from "./vm-rows.ts";
+import type { VmSlots } from "./vm-shape.ts";
 import type { Writes } from "./writes.ts";
 
 function full(map: string, wanted: string, room: number, remedy: string): UnumError {

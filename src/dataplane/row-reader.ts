@@ -5,7 +5,7 @@ import type { Indexes, IndexKind } from "./indexes.ts";
 import type { Layout } from "./layout.ts";
 import type { Rows } from "./rows.ts";
 import { fromHex } from "./rows.ts";
-import type { VmSlots } from "./vm-rows.ts";
+import type { VmSlots } from "./vm-shape.ts";
 
 export interface DecodeInput {
   readonly rows: Rows;

@@ -1,9 +1,9 @@
 // Tenants ↔ rows of tenants, tenant_records, tenant_limits, tenant_details and members. Their circuits, routes and VMs have
 // files of their own.
 
-import type { IpAddress, IpPrefix } from "../address/index.ts";
+import type { IpPrefix } from "../address/index.ts";
 import { ipv4ToNumber } from "../address/index.ts";
-import type { Circuit, PathPolicy, Route, SourceCheck, Tenant, Vm } from "../model/index.ts";
+import type { Circuit, PathPolicy, Route, SourceCheck, Tenant, VmSet } from "../model/index.ts";
 import { addressWords, NO_WORDS, optionalIpv4, optionalIpv6 } from "./ip-words.ts";
 import { limitDetail, limitOfDetail, limitWord } from "./limits.ts";
 import { policiesByNumber, policyNumber } from "./policies.ts";
@@ -11,6 +11,7 @@ import type { RowBuilder } from "./row-builder.ts";
 import type { Field, RowReader } from "./row-reader.ts";
 import type { WordAndRecord } from "./rows.ts";
 import { slotEntry, slotOf } from "./slots.ts";
+import { DecodedVms } from "./vm-reader.ts";
 import { vniBytes, vniNumber } from "./vni.ts";
 
 /** Fields of struct tenant_record with a bit for each code point. */
@@ -54,8 +55,7 @@ export function compileTenant(builder: RowBuilder, name: string, tenant: Tenant)
 /** Endpoints that may speak in the tenant's network: of its VMs, their standbys, of its routes, and those it lists. */
 function compileMembers(builder: RowBuilder, tenantIndex: number, tenant: Tenant): void {
   const { layout, model } = builder;
-  const servers = new Set<string>();
-  for (const vm of tenant.vms.values()) servers.add(vm.server);
+  const servers = new Set<string>(tenant.vms.perServer().keys());
   for (const name of [...servers]) {
     const standby = model.servers.get(name)?.standby;
     if (standby !== undefined) servers.add(standby);
@@ -84,14 +84,16 @@ export interface TenantUnderWay extends TenantFields {
   readonly servers: string[];
   readonly circuits: Map<string, Circuit>;
   readonly routes: Map<IpPrefix, Route>;
-  readonly vms: Map<IpAddress, Vm>;
+  /** Read from the tables when asked for. */
+  readonly vms: VmSet;
 }
 
-/** Tenants, to which their circuits, routes and VMs are added by VNI. */
+/** Tenants, to which their circuits and routes are added by VNI. */
 export class DecodedTenants {
   readonly byName = new Map<string, TenantUnderWay>();
   readonly #byVni = new Map<number, TenantUnderWay>();
   readonly #reader: RowReader;
+  readonly vms: DecodedVms;
 
   constructor(reader: RowReader) {
     this.#reader = reader;
@@ -99,10 +101,20 @@ export class DecodedTenants {
       const name = reader.name("tenant", index, `tenants[${index}]`);
       const fields = decodeTenant(reader, index, row);
       if (name === undefined || fields === undefined) continue;
-      const tenant = { ...fields, servers: [], circuits: new Map(), routes: new Map(), vms: new Map() };
+      const vmsOf = (): VmSet => this.vms.of(fields.vni);
+      const tenant = {
+        ...fields,
+        servers: [],
+        circuits: new Map(),
+        routes: new Map(),
+        get vms() {
+          return vmsOf();
+        },
+      };
       this.byName.set(name, tenant);
       this.#byVni.set(tenant.vni, tenant);
     }
+    this.vms = new DecodedVms(reader.layout, reader.input.vms, reader.names.endpoint, new Set(this.#byVni.keys()));
     this.#readMembers();
   }
 

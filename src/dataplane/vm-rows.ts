@@ -1,82 +1,69 @@
-// VMs ↔ slots of the VM tables, one after the other.
+// VMs ↔ slots of the VM tables, one after the other. A slot and a record of the model are both packed, and one becomes the
+// other word by word.
 
-import type { IpAddress } from "../address/index.ts";
-import { ipv4FromNumber, ipv4ToNumber, isV6, macFromBytes, macToBytes } from "../address/index.ts";
-import type { Model, PathPolicy } from "../model/index.ts";
-import { countVms } from "../model/index.ts";
+import type { Model, NamePool, PackedVms, Tenant } from "../model/index.ts";
+import { POLICY_MASK } from "../model/index.ts";
 import type { Indexes } from "./indexes.ts";
-import { addressWords, ipv6FromWords } from "./ip-words.ts";
 import type { Layout } from "./layout.ts";
-import { policiesByNumber, policyNumbers } from "./policies.ts";
 import { indexOf } from "./row-builder.ts";
-import type { Field, RowReader } from "./row-reader.ts";
-import { slotBytes } from "./tables.ts";
-import type { DecodedTenants } from "./tenant-rows.ts";
-import { vniBytes } from "./vni.ts";
+import type { VmShape, VmSlots, VmTable } from "./vm-shape.ts";
+import { vmShape, writeHalf } from "./vm-shape.ts";
 
-/** Slots of both VM tables. */
-export interface VmSlots {
-  readonly vms4: Uint8Array;
-  readonly vms6: Uint8Array;
-}
-
-export type VmTable = keyof VmSlots;
-export const VM_TABLES = ["vms4", "vms6"] as const satisfies readonly VmTable[];
-
+/** Every VM of the model as its slot. */
 export function vmSlots(layout: Layout, model: Model, indexes: Indexes): VmSlots {
-  const count = countVms(model);
-  const [codec4, codec6] = [layout.codec("vm4_slot"), layout.codec("vm6_slot")];
-  const vms4 = new Uint8Array(count.vms * slotBytes(layout, "vms4"));
-  const vms6 = new Uint8Array(count.vms6 * slotBytes(layout, "vms6"));
-  const flags = layout.number("slot_flags", "SLOT_USED");
-  const policies = policyNumbers(layout);
-  let [at4, at6] = [0, 0];
-  for (const tenant of model.tenants.values()) {
-    const vni = vniBytes(tenant.vni);
-    for (const [address, vm] of tenant.vms) {
-      const endpoint = indexOf(indexes, "endpoint", vm.server);
-      const policy = policies.get(vm.policy) as number;
-      const common = { vni, flags, mac: macToBytes(vm.mac), endpoint, policy };
-      if (isV6(address)) {
-        codec6.encode({ ...common, address: addressWords(address) }, vms6, at6);
-        at6 += codec6.size;
-      } else {
-        codec4.encode({ ...common, address: ipv4ToNumber(address) }, vms4, at4);
-        at4 += codec4.size;
-      }
+  const endpointOf = endpointIndexes(indexes);
+  const table = (name: VmTable, packedOf: (tenant: Tenant) => PackedVms) => {
+    const shape = vmShape(layout, name);
+    const tenants = [...model.tenants.values()];
+    const count = tenants.reduce((sum, tenant) => sum + packedOf(tenant).count, 0);
+    const slots = new Uint8Array(count * shape.slotBytes);
+    let at = 0;
+    for (const tenant of tenants) {
+      const packed = packedOf(tenant);
+      writeSlots(shape, slots, at, tenant.vni, packed, endpointOf(tenant.vms.names));
+      at += packed.count * shape.slotBytes;
     }
-  }
-  return { vms4, vms6 };
+    return slots;
+  };
+  return { vms4: table("vms4", ({ vms }) => vms.packed4), vms6: table("vms6", ({ vms }) => vms.packed6) };
 }
 
-/** Adds VMs to their tenants. */
-export function decodeVms(reader: RowReader, tenants: DecodedTenants): void {
-  const { vms4, vms6 } = reader.input.vms;
-  decodeTable(reader, tenants, "vms4", vms4, (row) => ipv4FromNumber(row.address as number));
-  decodeTable(reader, tenants, "vms6", vms6, (row) => ipv6FromWords(row.address as number[]));
+/** Endpoint indexes by the numbers that records have for servers. */
+function endpointIndexes(indexes: Indexes): (names: NamePool) => (server: number) => number {
+  const pools = new Map<NamePool, number[]>();
+  return (names) => {
+    const known = pools.get(names) ?? [];
+    pools.set(names, known);
+    return (server) => (known[server] ??= indexOf(indexes, "endpoint", names.name(server)));
+  };
 }
 
-function decodeTable(
-  reader: RowReader,
-  tenants: DecodedTenants,
-  table: VmTable,
+function writeSlots(
+  shape: VmShape,
   slots: Uint8Array,
-  addressOf: (row: Field) => IpAddress,
+  first: number,
+  vni: number,
+  { words, count, stride }: PackedVms,
+  endpointOf: (server: number) => number,
 ): void {
-  const codec = reader.layout.codec(table === "vms4" ? "vm4_slot" : "vm6_slot");
-  const policies = policiesByNumber(reader.layout);
-  for (let at = 0; at < slots.length; at += codec.size) {
-    const row = codec.decode(slots, at) as Field;
-    const address = addressOf(row);
-    const where = `${table} ${address}`;
-    const tenant = tenants.of(row.vni as Uint8Array, where);
-    const server = reader.name("endpoint", row.endpoint as number, where);
-    if (tenant === undefined || server === undefined) continue;
-    const policy = policies.get(row.policy as number);
-    tenant.vms.set(address, {
-      server,
-      mac: macFromBytes(row.mac as Uint8Array),
-      ...(policy === undefined || policy === "inherit" ? {} : { policy: policy as PathPolicy }),
-    });
+  const { slotBytes, addressWords } = shape;
+  const put = (at: number, value: number): void => {
+    slots[at] = value >>> 24;
+    slots[at + 1] = value >>> 16;
+    slots[at + 2] = value >>> 8;
+    slots[at + 3] = value;
+  };
+  for (let n = 0, at = first, from = 0; n < count; n++, at += slotBytes, from += stride) {
+    slots[at + shape.vni] = vni >>> 16;
+    slots[at + shape.vni + 1] = vni >>> 8;
+    slots[at + shape.vni + 2] = vni;
+    slots[at + shape.flags] = shape.used;
+    for (let word = 0; word < addressWords; word++) put(at + shape.address + 4 * word, words[from + word] as number);
+    const low = words[from + addressWords + 1] as number;
+    put(at + shape.mac, words[from + addressWords] as number);
+    slots[at + shape.mac + 4] = low >>> 24;
+    slots[at + shape.mac + 5] = low >>> 16;
+    writeHalf(slots, at, shape.endpoint, endpointOf(words[from + stride - 1] as number));
+    writeHalf(slots, at, shape.policy, shape.slotOfPolicy[low & POLICY_MASK] as number);
   }
 }

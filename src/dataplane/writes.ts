@@ -1,6 +1,7 @@
 // Desired and observed rows → what is to be written. Decides everything, writes nothing: whoever plans may throw the plan away.
 
-import { WORD_BYTES } from "../bpf/bucket-table.ts";
+import type { SlotDifference } from "../bpf/bucket-table.ts";
+import { slotDifference } from "../bpf/bucket-table.ts";
 import type { State } from "../control/state.ts";
 import { compileRows, vmSlots } from "./compile.ts";
 import { beforeHandOver } from "./hand-over.ts";
@@ -11,15 +12,16 @@ import type { Plane } from "./plane.ts";
 import { requireRoom } from "./room.ts";
 import type { Difference, Rows, WordAndRecord } from "./rows.ts";
 import { bytesEqual, difference, wordAndRecordEqual } from "./rows.ts";
-import type { SlotDifference } from "./slots.ts";
-import { slotDifference } from "./slots.ts";
-import { slotBytes } from "./tables.ts";
-import type { VmTable } from "./vm-rows.ts";
-import { VM_TABLES } from "./vm-rows.ts";
+import { keyWords, slotBytes } from "./tables.ts";
+import type { VmTable } from "./vm-shape.ts";
+import { VM_TABLES } from "./vm-shape.ts";
 
 type Elements = Difference<number, Uint8Array>;
 type Objects = Difference<number, WordAndRecord>;
 type Entries = Difference<string, Uint8Array>;
+
+/** Slots of the VM tables to put and to delete. */
+export type VmWrites = Readonly<Record<VmTable, SlotDifference & { readonly slotBytes: number }>>;
 
 /** What is to be written: per map, in no order yet. Data; nothing has happened. */
 export interface Writes {
@@ -48,7 +50,7 @@ export interface Writes {
   readonly members: Entries;
   readonly egress: Difference<number, true>;
   readonly names: Difference<string, string>;
-  readonly vms: Readonly<Record<VmTable, SlotDifference>>;
+  readonly vms: VmWrites;
 }
 
 /**
@@ -80,7 +82,10 @@ export function planWrites(plane: Plane, state: State, observed: Observed): Writ
     );
   const ofBytes = <K extends number | string>(want: ReadonlyMap<K, Uint8Array>, has: ReadonlyMap<K, Uint8Array>) =>
     difference(want, has, bytesEqual);
-  const ofVms = (table: VmTable) => slotDifference(vms[table], observed.vms[table], slotBytes(layout, table));
+  const ofVms = (table: VmTable) => ({
+    ...slotDifference(vms[table], observed.vms[table], keyWords(layout, table)),
+    slotBytes: slotBytes(layout, table),
+  });
   const handOver = beforeHandOver(layout, state, observed);
   const writes: Writes = {
     state,
@@ -140,13 +145,13 @@ export function writeCount(writes: Writes): number {
   let count = writes.edge ? 1 : 0;
   for (const field of ROW_FIELDS) count += writes[field].puts.length + writes[field].deletes.length;
   for (const table of VM_TABLES) {
-    const { puts, deletes, slotBytes: bytes } = writes.vms[table];
-    count += puts.length / bytes + deletes.length / (bytes - WORD_BYTES);
+    const { puts, removed, slotBytes: bytes } = writes.vms[table];
+    count += (puts.length + removed.length) / bytes;
   }
   return count;
 }
 
 export function hasDeletes(writes: Writes): boolean {
-  if (VM_TABLES.some((table) => writes.vms[table].deletes.length > 0)) return true;
+  if (VM_TABLES.some((table) => writes.vms[table].removed.length > 0)) return true;
   return ROW_FIELDS.some((field) => writes[field].deletes.length > 0);
 }

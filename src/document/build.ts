@@ -1,7 +1,7 @@
 // Plain data of a document → model. Objects that cannot be read are left out, and remembered so that what refers to them
 // is not reported as well.
 
-import type { IpAddress, IpPrefix } from "../address/index.ts";
+import type { IpPrefix } from "../address/index.ts";
 import { macFromIp, parseIpv4 } from "../address/index.ts";
 import type {
   Circuit,
@@ -15,7 +15,7 @@ import type {
   Route,
   Server,
   Tenant,
-  Vm,
+  VmSet,
 } from "../model/index.ts";
 import {
   DEFAULT_PORTS,
@@ -24,6 +24,7 @@ import {
   DEFAULT_VM_CAPACITY,
   DEFAULT_VM6_CAPACITY,
   defaultBurstBytes,
+  VmSetBuilder,
 } from "../model/index.ts";
 import type { PathStep } from "./problem.ts";
 import type { Reader } from "./reader.ts";
@@ -207,17 +208,17 @@ function readRoutes(reader: Reader, input: Plain | undefined, steps: Steps): Rea
   return routes;
 }
 
-function readVms(reader: Reader, input: Plain | undefined, steps: Steps): ReadonlyMap<IpAddress, Vm> {
-  const vms = new Map<IpAddress, Vm>();
+function readVms(reader: Reader, input: Plain | undefined, steps: Steps): VmSet {
+  const builder = new VmSetBuilder(reader.servers);
   for (const [key, entry, entrySteps] of reader.entries(input, steps, "VMs by address")) {
     const address = reader.value(shapes.vmAddress, key, entrySteps, "key");
     const vm = reader.object("vm", shapes.vm, entry, entrySteps);
     if (address === undefined || vm === undefined) continue;
-    // There may be millions: those without a policy of their own have no key for one.
     const { server, mac, policy } = vm;
-    vms.set(address, Object.freeze(policy === undefined ? { server, mac } : { server, mac, policy }));
+    builder.add(address, policy === undefined ? { server, mac } : { server, mac, policy });
   }
-  return vms;
+  reader.vms.set(String(steps[1]), builder);
+  return builder.build();
 }
 
 /** Fields that may be undefined are optional instead. */

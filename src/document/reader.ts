@@ -1,7 +1,8 @@
 // Reads objects of a document by their shapes, and turns what zod finds into problems with a place.
 
 import type { z } from "zod";
-import { suggestion } from "../model/index.ts";
+import type { VmSetBuilder } from "../model/index.ts";
+import { NamePool, suggestion } from "../model/index.ts";
 import { shown } from "./fields.ts";
 import { isLater, laterText } from "./later.ts";
 import type { Notice, PathStep } from "./problem.ts";
@@ -16,6 +17,10 @@ export class Reader {
   readonly notices: Notice[] = [];
   /** Paths of sections and objects that could not be read, joined by "/", for the model's validation. */
   readonly unread = new Set<string>();
+  /** Servers' names that VMs of all tenants have by number. */
+  readonly servers = new NamePool();
+  /** By tenant: the VMs that the document itself has, for an inventory to add to. */
+  readonly vms = new Map<string, VmSetBuilder>();
 
   constructor(tree: Tree) {
     this.tree = tree;

@@ -6,6 +6,8 @@ import { prefixAddress } from "../address/index.ts";
 import type { Change } from "../control/plan.ts";
 import { planChanges } from "../control/plan.ts";
 import type { Interface, NextHop, State } from "../control/state.ts";
+import type { VmDifference } from "../control/vm-difference.ts";
+import { differVms } from "../control/vm-difference.ts";
 import type { Feature, LearnedPeer, LoadOptions, Observed, Plane, PortAction, Writes } from "../dataplane/index.ts";
 import {
   carryOut,
@@ -16,6 +18,7 @@ import {
   observePorts,
   planWrites,
   readLearnedPeers,
+  vmDifference,
   writeCount,
 } from "../dataplane/index.ts";
 import { causeText, UnumError } from "../errors.ts";
@@ -33,8 +36,10 @@ export interface PlanOptions {
 export interface EdgePlan {
   readonly state: State;
   readonly observed: Observed;
-  /** What the operator changes. */
+  /** What the operator changes. VMs are among it as long as they are few. */
   readonly changes: readonly Change[];
+  /** What it changes about VMs, however many. */
+  readonly vms: VmDifference;
   /** Endpoints whose next hop is not what the maps hold. */
   readonly nextHops: readonly NextHopChange[];
   readonly writes: Writes;
@@ -160,6 +165,8 @@ export async function planEdge(plane: Plane, desired: Model, { resolveMs }: Plan
   const state: State = { model, interfaces, nextHops };
   const writes = planWrites(plane, state, observed);
 
+  const vms = vmDifference(plane.layout, model, writes, observed);
+
   const features = neededFeatures(model);
   const notices = addressNotices(model);
   for (const name of interfaces.keys()) {
@@ -178,7 +185,8 @@ export async function planEdge(plane: Plane, desired: Model, { resolveMs }: Plan
   return {
     state,
     observed,
-    changes: planChanges(withPortsOf(model, observed), observed.state?.model),
+    changes: planChanges(withPortsOf(model, observed), observed.state?.model, vms),
+    vms,
     nextHops: moved,
     writes,
     rows: writeCount(writes),
@@ -196,22 +204,26 @@ function withPortsOf(model: Model, observed: Observed): Model {
 }
 
 /** What apply would make where there is nothing yet. */
-export function planFresh(model: Model): readonly Change[] {
-  return planChanges(sized(model, undefined), undefined);
+export function planFresh(desired: Model): Pick<EdgePlan, "changes" | "vms"> {
+  const model = sized(desired, undefined);
+  const vms = differVms(model, undefined);
+  return { changes: planChanges(model, undefined, vms), vms };
 }
 
 /** True when applying would change nothing. */
 export function isEmpty(plan: EdgePlan): boolean {
-  return plan.changes.length === 0 && plan.rows === 0 && plan.programs.length === 0;
+  return plan.changes.length === 0 && plan.vms.counts.size === 0 && plan.rows === 0 && plan.programs.length === 0;
 }
 
 /** Carries a plan out, and attaches ports. The plan was made by this writer, which held the lock ever since. */
 export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
   const { model } = plan.state;
-  const inUse = plan.observed.state && neededFeatures(plan.observed.state.model);
-  // Rows come after the programs that understand them.
+  // Rows come after the programs that understand them. What VMs are in use is only read when it matters.
   const { vmCapacity: vms, vm6Capacity: vms6 } = model.edge;
-  plane.require(plan.features, inUse ?? new Set(), { vms, vms6 });
+  if (plan.programs.length > 0) {
+    const inUse = plan.observed.state && neededFeatures(plan.observed.state.model);
+    plane.require(plan.features, inUse ?? new Set(), { vms, vms6 });
+  }
   carryOut(plane, plan.writes, plan.observed);
   const ports = applyPorts(plane, model);
   const notices = [

@@ -1,6 +1,5 @@
 // How many VMs the VM tables are made for: at least what the document says, more when there are more VMs, up to a limit.
 
-import { isV6 } from "../address/index.ts";
 import { DEFAULT_VM_CAPACITY_MAX, DEFAULT_VM6_CAPACITY_MAX } from "./limits.ts";
 import type { Edge, Model } from "./types.ts";
 
@@ -12,10 +11,12 @@ export interface VmCapacity {
 
 /** VMs of all tenants together. */
 export function countVms({ tenants }: Pick<Model, "tenants">): VmCapacity {
-  const count = { vms: 0, vms6: 0 };
-  for (const tenant of tenants.values())
-    for (const address of tenant.vms.keys()) count[isV6(address) ? "vms6" : "vms"]++;
-  return count;
+  let [vms, vms6] = [0, 0];
+  for (const tenant of tenants.values()) {
+    vms += tenant.vms.packed4.count;
+    vms6 += tenant.vms.packed6.count;
+  }
+  return { vms, vms6 };
 }
 
 /** What the tables may grow to by themselves. */

@@ -8,3 +8,8 @@ export * from "./rate.ts";
 export * from "./types.ts";
 export type { ValidateOptions } from "./validate.ts";
 export { validateModel } from "./validate.ts";
+export { ownAddresses } from "./validate-tenant.ts";
+export { isPlainRecord, vmProblems } from "./validate-vm.ts";
+export { POLICY_MASK } from "./vm-records.ts";
+export type { PackedVms } from "./vm-set.ts";
+export { NamePool, NO_VMS, recordAddress, VM_POLICIES, VmSet, VmSetBuilder } from "./vm-set.ts";

@@ -1,7 +1,6 @@
 // What encapsulation takes from the path MTU. The one place in the host that knows; bpf/packet.h has the packets' own.
 
 import type { IpFamily } from "../address/index.ts";
-import { isV6 } from "../address/index.ts";
 import type { Encapsulation, Model, Profile } from "./types.ts";
 
 const IP_BYTES = { 4: 20, 6: 40 } as const;
@@ -23,7 +22,7 @@ export function usesInner6({ tenants }: Model): boolean {
     if (address6 !== undefined) return true;
     for (const circuit of circuits.values()) if (circuit.address6 !== undefined) return true;
     for (const prefix of routes.keys()) if (prefix.includes(":")) return true;
-    for (const address of vms.keys()) if (isV6(address)) return true;
+    if (vms.packed6.count > 0) return true;
   }
   return false;
 }

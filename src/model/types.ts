@@ -2,6 +2,7 @@
 // models that mean the same compare equal field by field. Lists that are sets are sorted and hold no name twice.
 
 import type { InterfaceAddress, InterfaceAddress6, IpAddress, IpPrefix, Ipv4, Ipv6, Mac } from "../address/index.ts";
+import type { VmSet } from "./vm-set.ts";
 
 /** A whole desired or observed state. Keys of the maps are names, prefixes and VM addresses. */
 export interface Model {
@@ -120,7 +121,8 @@ export interface Tenant {
   readonly rateLimit?: RateLimit;
   readonly circuits: ReadonlyMap<string, Circuit>;
   readonly routes: ReadonlyMap<IpPrefix, Route>;
-  readonly vms: ReadonlyMap<IpAddress, Vm>;
+  /** By overlay address; millions of them, so they are packed. */
+  readonly vms: VmSet;
 }
 
 /** Where a customer is attached: an access port, or a VLAN of one, with one router behind it. */

@@ -3,12 +3,13 @@
 import type { IpAddress, IpPrefix } from "../address/index.ts";
 import { hostPrefix, parseIpPrefix, prefixAddress, prefixContains, prefixLength } from "../address/index.ts";
 import type { Validation } from "./checks.ts";
-import { missingServer, requireRange, requireRateLimit, requireStationMac, requireUnicast } from "./checks.ts";
+import { requireRange, requireRateLimit, requireUnicast } from "./checks.ts";
 import { OBJECTS_MAX, RANGES, VIA_MAX } from "./limits.ts";
 import { suggestion } from "./names.ts";
 import type { ModelPath } from "./problems.ts";
 import type { Route, Tenant } from "./types.ts";
 import { Attachments, validateCircuit } from "./validate-circuit.ts";
+import { validateVms } from "./validate-vm.ts";
 
 export function validateTenants(validation: Validation): void {
   const { model, problems } = validation;
@@ -34,7 +35,8 @@ export function validateTenants(validation: Validation): void {
       attachments.require(validation, path("circuits", circuitName), `${name}/${circuitName}`, circuit);
     }
     for (const [prefix, route] of tenant.routes) validateRoute(validation, name, tenant, prefix, route);
-    validateVms(validation, name, tenant, validateOwnAddresses(validation, name, tenant));
+    validateOwnAddresses(validation, name, tenant);
+    validateVms(validation, name, tenant, ownAddresses(tenant));
   }
   if (circuits > OBJECTS_MAX)
     problems.add(["tenants"], `there are ${circuits} circuits, expected at most ${OBJECTS_MAX}`);
@@ -112,58 +114,45 @@ function validateRoute(
   }
 }
 
-/**
- * The tenant's addresses that are not VMs'. Circuits may share the edge's own address, as VMs of one machine have the
- * same router; every other host has one of its own.
- * @returns whose each address is
- */
-function validateOwnAddresses(validation: Validation, name: string, tenant: Tenant): ReadonlyMap<IpAddress, string> {
+/** The tenant's addresses that are not VMs', and whose each is: of equal ones, the first. */
+export function ownAddresses(tenant: Tenant): ReadonlyMap<IpAddress, string> {
   const taken = new Map<IpAddress, string>();
-  const take = (path: ModelPath, address: IpAddress, whose: string, shared?: string): void => {
-    const owner = taken.get(address);
-    if (owner === undefined) taken.set(address, whose);
-    else if (shared === undefined || !owner.startsWith(shared)) {
-      validation.problems.add(path, `${address} is ${owner}, expected another address`);
-    }
-  };
-  const ours = "the edge's own address";
-  for (const [circuitName, circuit] of tenant.circuits) {
+  for (const [, address, whose] of eachOwnAddress(tenant)) if (!taken.has(address)) taken.set(address, whose);
+  return taken;
+}
+
+const OURS = "the edge's own address";
+
+/** Field of the tenant that has it, the address, whose it is. */
+function* eachOwnAddress(tenant: Tenant): Iterable<readonly [path: ModelPath, address: IpAddress, whose: string]> {
+  for (const [name, circuit] of tenant.circuits) {
     for (const [field, peerField] of [["address", "peer"] as const, ["address6", "peer6"] as const]) {
-      const path = ["tenants", name, "circuits", circuitName];
       const address = circuit[field];
       const own: IpAddress | undefined = address && prefixAddress(address);
       const peer = circuit[peerField];
-      if (own !== undefined) take([...path, field], own, `${ours} on circuit ${circuitName}`, ours);
+      if (own !== undefined) yield [["circuits", name, field], own, `${OURS} on circuit ${name}`];
       // A peer that is the circuit's own address has been told already.
-      if (peer !== undefined && peer !== own) take([...path, peerField], peer, `the peer of circuit ${circuitName}`);
+      if (peer !== undefined && peer !== own)
+        yield [["circuits", name, peerField], peer, `the peer of circuit ${name}`];
     }
   }
   for (const field of ["address", "address6"] as const) {
     const address = tenant[field];
-    if (address === undefined) continue;
-    requireUnicast(validation, ["tenants", name, field], address, "the edge in this network");
-    take(["tenants", name, field], address, "the tenant's own address");
+    if (address !== undefined) yield [[field], address, "the tenant's own address"];
   }
-  return taken;
 }
 
-function validateVms(
-  validation: Validation,
-  tenantName: string,
-  tenant: Tenant,
-  taken: ReadonlyMap<IpAddress, string>,
-): void {
-  const { model, problems } = validation;
-  const serversUnread = validation.unread("servers");
-  for (const [address, vm] of tenant.vms) {
-    if (problems.full) return;
-    const path = (...rest: string[]): ModelPath => ["tenants", tenantName, "vms", address, ...rest];
-    requireUnicast(validation, path(), address, "a VM");
-    requireStationMac(validation, path("mac"), vm.mac);
-    const owner = taken.get(address);
-    if (owner !== undefined) problems.add(path(), `${address} is ${owner}, expected another address`);
-    if (!model.servers.has(vm.server) && !serversUnread && !validation.unread("servers", vm.server)) {
-      problems.add(path("server"), missingServer(validation, vm.server));
+/** Circuits may share the edge's own address, as VMs of one machine have the same router; every other host has one of its own. */
+function validateOwnAddresses(validation: Validation, name: string, tenant: Tenant): void {
+  const taken = ownAddresses(tenant);
+  const first = new Set<IpAddress>();
+  for (const [path, address, whose] of eachOwnAddress(tenant)) {
+    if (path.length === 1) requireUnicast(validation, ["tenants", name, ...path], address, "the edge in this network");
+    const owner = taken.get(address) as string;
+    const shared = whose.startsWith(OURS) && owner.startsWith(OURS);
+    if (first.has(address) && !shared) {
+      validation.problems.add(["tenants", name, ...path], `${address} is ${owner}, expected another address`);
     }
+    first.add(address);
   }
 }

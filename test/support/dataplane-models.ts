@@ -38,7 +38,7 @@ import type {
   Tenant,
   Vm,
 } from "../../src/model/index.ts";
-import { DEFAULT_PROFILE } from "../../src/model/index.ts";
+import { DEFAULT_PROFILE, VmSet } from "../../src/model/index.ts";
 
 export const VM_CAPACITY = 1024;
 export const VM6_CAPACITY = 1024;
@@ -150,9 +150,9 @@ function routes(g: Generator, circuits: ReadonlyMap<string, Circuit>, endpoints:
   return made;
 }
 
-function vms(g: Generator, servers: string[]): Map<IpAddress, Vm> {
+function vms(g: Generator, servers: string[]): VmSet {
   const made = new Map<IpAddress, Vm>();
-  if (servers.length === 0) return made;
+  if (servers.length === 0) return VmSet.of(made);
   for (const network of ["172.16.0.", "2001:db8:16::"]) {
     for (let host = 1; host <= 5; host++) {
       if (chance(g, 40)) continue;
@@ -163,7 +163,7 @@ function vms(g: Generator, servers: string[]): Map<IpAddress, Vm> {
       });
     }
   }
-  return made;
+  return VmSet.of(made);
 }
 
 function tenant(g: Generator, vni: number, free: Attachment[], servers: string[], endpoints: string[]): Tenant {

@@ -12,7 +12,7 @@ import {
 } from "../../src/address/index.ts";
 import type { Interface, NextHop, State } from "../../src/control/state.ts";
 import type { Circuit, Gateway, Profile, Route, Server, Tenant, Vm } from "../../src/model/index.ts";
-import { DEFAULT_PROFILE } from "../../src/model/index.ts";
+import { DEFAULT_PROFILE, VmSet } from "../../src/model/index.ts";
 import { VM_CAPACITY, VM6_CAPACITY } from "./dataplane-models.ts";
 
 export interface TenantSketch {
@@ -76,10 +76,12 @@ function tenantOf({ vni, sourceCheck = "vm", mark = 0, ...rest }: TenantSketch):
       parseIpPrefix(prefix),
       { kind: "endpoints", via: [...via].sort() },
     ]),
-    vms: mapOf(rest.vms, (server, address): [IpAddress, Vm] => [
-      parseIp(address),
-      { server, mac: vmMac(parseIp(address), mark) },
-    ]),
+    vms: VmSet.of(
+      mapOf(rest.vms, (server, address): [IpAddress, Vm] => [
+        parseIp(address),
+        { server, mac: vmMac(parseIp(address), mark) },
+      ]),
+    ),
   };
 }
 

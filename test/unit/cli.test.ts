@@ -338,8 +338,9 @@ describe("what set changes in the document", () => {
       rateLimit: { bitsPerSecond: 64_000, burstBytes: 32_000 },
       dscpPolicies: new Map([[0, "direct-only"]]),
       routes: new Map([["::/0", { kind: "endpoints", via: ["s7"] }]]),
-      vms: new Map([["2001:db8::5", { server: "s7", mac: "02:00:00:00:00:05", policy: "gateway-only" }]]),
     });
+    const vm = { server: "s7", mac: "02:00:00:00:00:05", policy: "gateway-only" };
+    expect([...(model.tenants.get("quiet")?.vms ?? [])]).toEqual([["2001:db8::5", vm]]);
   });
 });
 

@@ -2,15 +2,23 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isV6 } from "../../src/address/index.ts";
+import { slotDifference } from "../../src/bpf/bucket-table.ts";
 import type { State } from "../../src/control/state.ts";
+import type { VmDifference } from "../../src/control/vm-difference.ts";
+import { differVms } from "../../src/control/vm-difference.ts";
 import { compileRows, vmSlots } from "../../src/dataplane/compile.ts";
 import { decodeRows } from "../../src/dataplane/decode.ts";
 import type { Indexes } from "../../src/dataplane/indexes.ts";
 import { allocateIndexes, INDEX_KINDS, indexedNames, NO_INDEXES } from "../../src/dataplane/indexes.ts";
+import type { Observed } from "../../src/dataplane/observe.ts";
 import { readLayout } from "../../src/dataplane/programs.ts";
 import type { Rows } from "../../src/dataplane/rows.ts";
 import { difference, hex } from "../../src/dataplane/rows.ts";
-import type { VmSlots } from "../../src/dataplane/vm-rows.ts";
+import { keyWords, slotBytes } from "../../src/dataplane/tables.ts";
+import { vmDifference } from "../../src/dataplane/vm-changes.ts";
+import type { VmSlots } from "../../src/dataplane/vm-shape.ts";
+import { VM_TABLES } from "../../src/dataplane/vm-shape.ts";
+import type { VmWrites } from "../../src/dataplane/writes.ts";
 import { UnumError } from "../../src/errors.ts";
 import { validateModel } from "../../src/model/index.ts";
 import { PAPER_INTERFACES, stateOn, VM_CAPACITY, VM6_CAPACITY } from "../support/dataplane-models.ts";
@@ -246,6 +254,34 @@ const SPOILED = [
   "routes6",
   "members",
 ] as const;
+
+test("VMs that differ are found from slots as they are from models", () => {
+  // What a writer observes: rows of the one, and indexes that the other keeps.
+  fc.assert(
+    fc.property(state, state, (wanted, present) => {
+      const before = compile(present);
+      const observed = { ...decode(before), vms: before.vms } as unknown as Observed;
+      const { indexes, vms } = compile(wanted, before);
+      const writes = Object.fromEntries(
+        VM_TABLES.map((table) => [
+          table,
+          {
+            ...slotDifference(vms[table], before.vms[table], keyWords(layout, table)),
+            slotBytes: slotBytes(layout, table),
+          },
+        ]),
+      ) as VmWrites;
+      const found = vmDifference(layout, wanted.model, { indexes, vms: writes }, observed);
+      const expected = differVms(wanted.model, present.model);
+      const byAddress = ({ changes }: VmDifference) =>
+        new Map(changes.map((change) => [`${change.tenant} ${change.address}`, change]));
+      expect(byAddress(found)).toEqual(byAddress(expected));
+      expect(found.changes.length).toBe(expected.changes.length);
+      expect(found.counts).toEqual(expected.counts);
+    }),
+    { numRuns: 400 },
+  );
+});
 
 describe("rows that make no sense", () => {
   /** With one of each object. */

@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { DocumentError, loadDocument, parseModel } from "../../src/document/index.ts";
+import { VmSet } from "../../src/model/index.ts";
 
 const FULL = new URL("../fixtures/documents/full.yaml", import.meta.url).pathname;
 const full = readFileSync(FULL, "utf8");
 
 /** The model with its maps as objects. */
 function shown(value: unknown): unknown {
-  if (value instanceof Map) return Object.fromEntries([...value].map(([key, inner]) => [key, shown(inner)]));
+  if (value instanceof Map || value instanceof VmSet)
+    return Object.fromEntries([...value].map(([key, inner]) => [key, shown(inner)]));
   if (Array.isArray(value)) return value.map(shown);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shown(inner)]));

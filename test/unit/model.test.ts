@@ -22,6 +22,7 @@ import {
   durationText,
   isInterfaceName,
   isName,
+  NO_VMS,
   OBJECTS_MAX,
   overheadBytes,
   PROFILES_MAX,
@@ -34,6 +35,7 @@ import {
   suggestion,
   usesInner6,
   VIA_MAX,
+  VmSet,
   validateModel,
 } from "../../src/model/index.ts";
 
@@ -52,7 +54,7 @@ const tenant = (fields: Partial<Tenant> = {}): Tenant => ({
   dscpPolicies: new Map(),
   circuits: new Map(),
   routes: new Map(),
-  vms: new Map(),
+  vms: NO_VMS,
   ...fields,
 });
 const model = (fields: Partial<Model> = {}): Model => ({
@@ -104,8 +106,8 @@ describe("what no document can say, and another source may", () => {
 });
 
 test("more VMs than the table may grow to", () => {
-  const vms = new Map(
-    Array.from({ length: 600 }, (_, i) => [parseIpv4(`10.3.${i >> 8}.${i & 255}`), { server: "s1", mac }]),
+  const vms = VmSet.of(
+    Array.from({ length: 600 }, (_, i) => [parseIpv4(`10.3.${i >> 8}.${i & 255}`), { server: "s1", mac }] as const),
   );
   const tenants = new Map([
     ["a", tenant({ vms })],
@@ -124,7 +126,7 @@ test("IPv6 VMs have a table of their own", () => {
   const vms = (prefix: string, count: number) =>
     new Map(Array.from({ length: count }, (_, i) => [parseIp(`${prefix}${i + 1}`), { server: "s1", mac }] as const));
   const [six, four] = [vms("2001:db8::", 1025), vms("10.3.0.", 200)];
-  const tenants = new Map([["t", tenant({ vms: new Map([...four, ...six]) })]]);
+  const tenants = new Map([["t", tenant({ vms: VmSet.of([...four, ...six]) })]]);
   expect(problems(model({ tenants, edge: { ...model().edge, vm6CapacityMax: 1024 } }))).toEqual([
     "edge/capacity/vms6: 1025 IPv6 VMs do not fit into the 1024 that the table may grow to, expected a larger vms6Max",
   ]);
@@ -211,8 +213,8 @@ test("tenants use IPv6 as soon as anything of them has an IPv6 address", () => {
   expect(uses({})).toBe(false);
   expect(uses({ address: parseIpv4("10.0.0.1") })).toBe(false);
   expect(uses({ address6: parseIpv6("2001:db8::1") })).toBe(true);
-  expect(uses({ vms: new Map([[parseIp("10.0.0.1"), { server: "s1", mac }]]) })).toBe(false);
-  expect(uses({ vms: new Map([[parseIp("2001:db8::1"), { server: "s1", mac }]]) })).toBe(true);
+  expect(uses({ vms: VmSet.of([[parseIp("10.0.0.1"), { server: "s1", mac }]]) })).toBe(false);
+  expect(uses({ vms: VmSet.of([[parseIp("2001:db8::1"), { server: "s1", mac }]]) })).toBe(true);
   expect(uses({ routes: new Map([[parseIpPrefix("10.0.0.0/8"), route]]) })).toBe(false);
   expect(uses({ routes: new Map([[parseIpPrefix("::/0"), route]]) })).toBe(true);
   expect(uses({ circuits: new Map([["c", { interface: "e0", address, peer: parseIpv4("10.1.0.2") }]]) })).toBe(false);
@@ -297,7 +299,7 @@ test("what could not be read is not missing", () => {
         servers: ["gone"],
         circuits: new Map([["c", { ...circuit, interface: "e9" }]]),
         routes: new Map<never, Route>([["10.0.0.0/8" as never, { kind: "circuit", circuit: "lost" }]]),
-        vms: new Map([[parseIpv4("10.3.0.1"), { server: "gone", mac }]]),
+        vms: VmSet.of([[parseIpv4("10.3.0.1"), { server: "gone", mac }]]),
       }),
     ],
   ]);

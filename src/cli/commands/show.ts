@@ -1,5 +1,4 @@
 import { Argument, Command } from "commander";
-import { isV6 } from "../../address/index.ts";
 import { featureText, observe, observePorts } from "../../dataplane/index.ts";
 import type { Model } from "../../model/index.ts";
 import type { CommonOptions, Context } from "../context.ts";
@@ -45,8 +44,8 @@ function summary(context: Context, options: CommonOptions, { plane, observed, mo
   const tenants = [...model.tenants.values()];
   const total = (of: (tenant: (typeof tenants)[number]) => number): number =>
     tenants.reduce((sum, tenant) => sum + of(tenant), 0);
-  const vms6 = total((tenant) => [...tenant.vms.keys()].filter(isV6).length);
-  const vms = total((tenant) => tenant.vms.size) - vms6;
+  const vms = total((tenant) => tenant.vms.packed4.count);
+  const vms6 = total((tenant) => tenant.vms.packed6.count);
   const unresolved = [...model.servers.keys(), ...model.gateways.keys()].filter(
     (name) => observed.state?.nextHops.has(name) !== true,
   );

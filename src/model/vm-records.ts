@@ -1,0 +1,88 @@
+// VMs of one family as words in one typed array, found by their address: a few bytes for each, and no object. A record is
+// the address (one word, or four), the MAC (four bytes, then two with the policy below them), and a number for its server.
+
+/** Words of an address. */
+export type AddressWords = 1 | 4;
+
+/** Bits of the second word of the MAC that hold the number of a policy. */
+export const POLICY_MASK = 3;
+
+const FIRST_RECORDS = 4;
+/** Part of the index that is used at most: beyond it, looking for a record takes ever longer. */
+const INDEX_LOAD = 0.6;
+
+export class VmRecords {
+  readonly addressWords: AddressWords;
+  /** Words of a record. */
+  readonly stride: number;
+  #words: Uint32Array;
+  #count = 0;
+  /** Open addressing: position of a record and 1; 0 is a free place. */
+  #places = new Int32Array(8);
+
+  constructor(addressWords: AddressWords) {
+    this.addressWords = addressWords;
+    this.stride = addressWords + 3;
+    this.#words = new Uint32Array(FIRST_RECORDS * this.stride);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Records one after the other; there may be more room behind them. Good until the next add. */
+  get words(): Uint32Array {
+    return this.#words;
+  }
+
+  /** Adds the record at `at` of `from`. @returns whether its address is new; nothing is added otherwise */
+  add(from: Uint32Array, at: number): boolean {
+    if ((this.#count + 1) * this.stride > this.#words.length) this.#grow();
+    const place = this.#place(from, at);
+    if (this.#places[place] !== 0) return false;
+    const to = this.#count * this.stride;
+    for (let word = 0; word < this.stride; word++) this.#words[to + word] = from[at + word] as number;
+    this.#places[place] = ++this.#count;
+    if (this.#count > this.#places.length * INDEX_LOAD) this.#index(this.#places.length * 2);
+    return true;
+  }
+
+  /** Position of the record with the address at `at` of `from`; -1: there is none. */
+  find(from: Uint32Array, at: number): number {
+    return (this.#places[this.#place(from, at)] as number) - 1;
+  }
+
+  #grow(): void {
+    // Doubling the largest of tables would take as much memory again as all of it.
+    const records = this.#count < 1 << 20 ? this.#count * 2 : this.#count + (this.#count >> 1);
+    const words = new Uint32Array(records * this.stride);
+    words.set(this.#words);
+    this.#words = words;
+  }
+
+  #index(size: number): void {
+    this.#places = new Int32Array(size);
+    for (let n = 0; n < this.#count; n++) this.#places[this.#place(this.#words, n * this.stride)] = n + 1;
+  }
+
+  /** Where the address is in the index, or where it would be. */
+  #place(from: Uint32Array, at: number): number {
+    let hash = 0;
+    for (let word = at; word < at + this.addressWords; word++) {
+      hash = Math.imul(hash ^ (from[word] as number), 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    const mask = this.#places.length - 1;
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const found = this.#places[place] as number;
+      if (found === 0 || this.#sameAddress(from, at, (found - 1) * this.stride)) return place;
+    }
+  }
+
+  #sameAddress(from: Uint32Array, at: number, record: number): boolean {
+    for (let word = 0; word < this.addressWords; word++) {
+      if (this.#words[record + word] !== from[at + word]) return false;
+    }
+    return true;
+  }
+}
