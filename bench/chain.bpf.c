@@ -423,12 +423,10 @@ static __always_inline bool destination_key(struct xdp_md *ctx, __u64 *key)
 SEC("xdp.frags")
 int lookup_buckets(struct xdp_md *ctx)
 {
-	__u32 zero = 0;
-	const __u64 *counted = bpf_map_lookup_elem(&moves, &zero);
 	__u64 key, value;
 
-	if (!counted || !destination_key(ctx, &key) ||
-	    !table_find(&buckets, vms4_buckets, counted, key, &value))
+	if (!destination_key(ctx, &key) ||
+	    !table_find(&buckets, vms4_buckets, &moves, 0, key, &value))
 		return XDP_DROP;
 	return bpf_redirect_map(&way_out, 0, XDP_DROP);
 }

@@ -85,12 +85,12 @@ static __always_inline bool is_to_edge(struct xdp_md *ctx)
 
 	if (!ethernet || !entry)
 		return false;
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
+	if (ethertype_get(ethernet) == bpf_htons(ETH_P_IP)) {
 		const struct iphdr *ip = cursor_take(&cursor, sizeof(*ip));
 
 		return ip && entry->address && ip->daddr == entry->address;
 	}
-	if (features.outer6 && ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
+	if (features.outer6 && ethertype_get(ethernet) == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip = cursor_take(&cursor, sizeof(*ip));
 		union ip_address local;
 
@@ -143,7 +143,7 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 
 	if (!ethernet)
 		return OUTCOME_PASS;
-	link.protocol = ethernet->h_proto;
+	link.protocol = ethertype_get(ethernet);
 	if (features.vlan && !link_parse(&cursor, &link))
 		return OUTCOME_PASS;
 	if (link.protocol != bpf_htons(ETH_P_IP) && link.protocol != bpf_htons(ETH_P_ARP) &&
@@ -155,17 +155,23 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 	packet->network = link.bytes;
 	packet->transmit = record->transmit;
 	if (features.inner6 && link.protocol == bpf_htons(ETH_P_IPV6)) {
+		const struct ipv6hdr *ip = cursor_take(&cursor, sizeof(*ip));
+
+		measure_frame(ctx, packet,
+			      ip ? link.bytes + IPV6_BYTES + bpf_ntohs(ip->payload_len) : 0);
 		end = respond_neighbour(ctx, packet);
 		return end ? end : classify_access6(ctx, packet);
 	}
 	if (features.inner6 && !record->address)
 		return OUTCOME_PASS;
-	if (link.protocol == bpf_htons(ETH_P_ARP))
+	if (link.protocol == bpf_htons(ETH_P_ARP)) {
+		measure_frame(ctx, packet, 0);
 		return respond_arp(ctx, packet);
+	}
 
 	if (!mac_equal(ethernet->h_dest, record->mac))
 		return OUTCOME_PASS;
-	end = inner_parse(ctx, packet, packet->frame_bytes - packet->network);
+	end = inner_parse(ctx, packet, 0);
 	if (end)
 		return end;
 	if (packet->destination.v4 == record->address)

@@ -125,6 +125,7 @@ static __always_inline outcome match_outer4(struct xdp_md *ctx, struct packet *p
 		return OUTCOME_DROP(DROP_MALFORMED);
 	header = IPV4_BYTES + (transport.nvgre ? 0 : UDP_BYTES);
 	length = bpf_ntohs(ip->tot_len);
+	measure_frame(ctx, packet, ETHERNET_BYTES + length);
 	if (length > packet->frame_bytes - ETHERNET_BYTES ||
 	    length < header + VXLAN_BYTES + ETHERNET_BYTES ||
 	    (!transport.nvgre && bpf_ntohs(transport.length) != length - IPV4_BYTES))
@@ -186,6 +187,7 @@ __noinline outcome match_outer6(struct xdp_md *ctx, struct packet *packet, struc
 
 	header = gre ? 0 : UDP_BYTES;
 	payload = bpf_ntohs(ip->payload_len);
+	measure_frame(ctx, packet, ETHERNET_BYTES + IPV6_BYTES + payload);
 	if (payload > packet->frame_bytes - ETHERNET_BYTES - IPV6_BYTES ||
 	    payload < header + VXLAN_BYTES + ETHERNET_BYTES ||
 	    (!gre && bpf_ntohs(udp->len) != payload))
@@ -339,11 +341,11 @@ static __always_inline outcome accept_inner(struct xdp_md *ctx, struct packet *p
 		return OUTCOME_DROP(DROP_MALFORMED);
 	if (mac_is_group(inner->h_dest))
 		return OUTCOME_DROP(DROP_GROUP_MAC);
-	if (inner->h_proto == bpf_htons(ETH_P_IP)) {
-		end = inner_parse(ctx, packet, outer->end - packet->network);
+	if (ethertype_get(inner) == bpf_htons(ETH_P_IP)) {
+		end = inner_parse(ctx, packet, outer->end);
 		if (!end)
 			end = check_source(packet, source_check, false);
-	} else if (features.inner6 && inner->h_proto == bpf_htons(ETH_P_IPV6)) {
+	} else if (features.inner6 && ethertype_get(inner) == bpf_htons(ETH_P_IPV6)) {
 		end = accept_inner6(ctx, packet, outer->end - packet->network, source_check);
 	} else {
 		return OUTCOME_DROP(DROP_UNSUPPORTED_INNER);
@@ -373,9 +375,9 @@ __noinline outcome classify_tunnel(struct xdp_md *ctx, struct packet *packet, st
 
 	if (!packet || !outer || !ethernet || mac_is_group(ethernet->h_dest))
 		return OUTCOME_PASS;
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
+	if (ethertype_get(ethernet) == bpf_htons(ETH_P_IP))
 		end = match_outer4(ctx, packet, outer);
-	else if (features.outer6 && ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+	else if (features.outer6 && ethertype_get(ethernet) == bpf_htons(ETH_P_IPV6))
 		end = match_outer6(ctx, packet, outer);
 	else
 		return OUTCOME_PASS;

@@ -141,9 +141,8 @@ static __always_inline __u64 packet_hash(const struct packet *packet, bool inner
 				  ports);
 }
 
-/* Reads the IPv4 packet at packet->network, of which available bytes came in. */
-static __always_inline outcome inner_parse(struct xdp_md *ctx, struct packet *packet,
-					   __u32 available)
+/* Reads the IPv4 packet at packet->network, in what ends at end; 0: in a frame not yet measured. */
+static __always_inline outcome inner_parse(struct xdp_md *ctx, struct packet *packet, __u32 end)
 {
 	struct cursor cursor = cursor_at(ctx, inner_network(packet));
 	struct iphdr *ip = cursor_take(&cursor, sizeof(*ip));
@@ -153,7 +152,11 @@ static __always_inline outcome inner_parse(struct xdp_md *ctx, struct packet *pa
 		return OUTCOME_DROP(DROP_MALFORMED);
 	packet->header_bytes = ip->ihl * 4;
 	packet->length = bpf_ntohs(ip->tot_len);
-	if (packet->length < packet->header_bytes || packet->length > available)
+	if (!end) {
+		measure_frame(ctx, packet, packet->network + packet->length);
+		end = packet->frame_bytes;
+	}
+	if (packet->length < packet->header_bytes || packet->network + packet->length > end)
 		return OUTCOME_DROP(DROP_MALFORMED);
 
 	packet->source.v4 = ip->saddr;

@@ -73,12 +73,13 @@ static __always_inline const struct tenant_record *tenant_record_get(__u32 slot)
 	return slot ? bpf_map_lookup_elem(&tenant_records, &slot) : NULL;
 }
 
-static __always_inline const struct table_moves *moves_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&table_moves, &zero);
-}
+/* In one of the bucket tables of maps.h. */
+#define TABLE_FIND(table, key, value)                                                              \
+	table_find(&table, table##_buckets, &table_moves, offsetof(struct table_moves, table),     \
+		   key, value)
+#define TABLE_FIND3(table, key, value)                                                             \
+	table_find3(&table, table##_buckets, &table_moves, offsetof(struct table_moves, table),    \
+		    key, value)
 
 /* The two halves of a key or value word, in the order they have in memory. */
 union halves {
@@ -142,26 +143,24 @@ static __always_inline struct key3 key3_of(__u32 first, const union ip_address *
 
 __noinline __u64 vm6_find(__u32 vni, const union ip_address *address)
 {
-	const struct table_moves *moves = moves_get();
 	__u64 value = 0;
 	struct key3 key;
 
-	if (!moves || !address)
+	if (!address)
 		return 0;
 	key = key3_of(vni, address);
-	return table_find3(&vms6, vms6_buckets, &moves->vms6, &key, &value) ? value : 0;
+	return TABLE_FIND3(vms6, &key, &value) ? value : 0;
 }
 
 __noinline __u64 moved6_find(__u32 vni, const union ip_address *address)
 {
-	const struct table_moves *moves = moves_get();
 	__u64 value = 0;
 	struct key3 key;
 
-	if (!moves || !address)
+	if (!address)
 		return 0;
 	key = key3_of(vni, address);
-	return table_find3(&moved6, moved6_buckets, &moves->moved6, &key, &value) ? value : 0;
+	return TABLE_FIND3(moved6, &key, &value) ? value : 0;
 }
 
 /* The first half of a service's key; of port and protocol 0, that an address is ours at all. */
@@ -181,27 +180,24 @@ static __always_inline __u32 service6_key(__be16 port, __u8 protocol)
 
 __noinline __u64 service6_find(__u32 service, const union ip_address *local)
 {
-	const struct table_moves *moves = moves_get();
 	__u64 value = 0;
 	struct key3 key;
 
-	if (!moves || !local)
+	if (!local)
 		return 0;
 	key = key3_of(service, local);
-	return table_find3(&services6, services6_buckets, &moves->services6, &key, &value) ? value
-											   : 0;
+	return TABLE_FIND3(services6, &key, &value) ? value : 0;
 }
 
 __noinline __u64 source6_find(__u32 local_tag, const union ip_address *remote)
 {
-	const struct table_moves *moves = moves_get();
 	__u64 value = 0;
 	struct key3 key;
 
-	if (!moves || !remote)
+	if (!remote)
 		return 0;
 	key = key3_of(local_tag, remote);
-	return table_find3(&sources6, sources6_buckets, &moves->sources6, &key, &value) ? value : 0;
+	return TABLE_FIND3(sources6, &key, &value) ? value : 0;
 }
 
 /* An LPM_TRIE element is never changed in place: an update makes a new node. */
@@ -223,14 +219,12 @@ static __always_inline bool vm_find(const struct packet *packet, const union ip_
 				    bool inner6, union vm_value *vm)
 {
 	union halves key = {.low = packet->vni.word, .high = address->v4};
-	const struct table_moves *moves;
 
 	if (inner6) {
 		vm->word = vm6_find(packet->vni.word, address);
 		return vm->word;
 	}
-	moves = moves_get();
-	return moves && table_find(&vms4, vms4_buckets, &moves->vms4, key.word, &vm->word);
+	return TABLE_FIND(vms4, key.word, &vm->word);
 }
 
 /* True while address, now on another server, may still come from endpoint. */
@@ -239,7 +233,6 @@ static __always_inline bool moved_recently(const struct packet *packet,
 					   __u16 endpoint)
 {
 	union halves key = {.low = packet->vni.word, .high = address->v4};
-	const struct table_moves *moves = moves_get();
 	union moved4_words slot = {};
 
 	if (inner6) {
@@ -249,8 +242,7 @@ static __always_inline bool moved_recently(const struct packet *packet,
 		return slot6.fields.endpoint == endpoint &&
 		       bpf_ktime_get_ns() >> 30 < slot6.fields.until;
 	}
-	if (!moves ||
-	    !table_find(&moved4, moved4_buckets, &moves->moved4, key.word, &slot.words.value))
+	if (!TABLE_FIND(moved4, key.word, &slot.words.value))
 		return false;
 	return slot.fields.endpoint == endpoint && bpf_ktime_get_ns() >> 30 < slot.fields.until;
 }
@@ -258,13 +250,11 @@ static __always_inline bool moved_recently(const struct packet *packet,
 static __always_inline bool attachment_find(__u32 ifindex, __be16 vlan, __be16 inner_vlan,
 					    struct attachment_slot *attachment)
 {
-	const struct table_moves *moves = moves_get();
 	union attachment_words slot = {
 		.fields = {.ifindex = ifindex, .vlan = vlan, .inner_vlan = inner_vlan},
 	};
 
-	if (!moves || !table_find(&attachments, attachments_buckets, &moves->attachments,
-				  slot.words.key, &slot.words.value))
+	if (!TABLE_FIND(attachments, slot.words.key, &slot.words.value))
 		return false;
 	*attachment = slot.fields;
 	return true;
@@ -272,22 +262,18 @@ static __always_inline bool attachment_find(__u32 ifindex, __be16 vlan, __be16 i
 
 static __always_inline bool service_find(__be32 local, __be16 port, __u8 protocol)
 {
-	const struct table_moves *moves = moves_get();
 	union service4_words slot = {
 		.fields = {.local = local, .port = port, .protocol = protocol, .flags = SLOT_USED},
 	};
 
-	return moves && table_find(&services4, services4_buckets, &moves->services4, slot.words.key,
-				   &slot.words.value);
+	return TABLE_FIND(services4, slot.words.key, &slot.words.value);
 }
 
 static __always_inline bool source_find(__be32 remote, __be32 local, struct source4_slot *source)
 {
-	const struct table_moves *moves = moves_get();
 	union source4_words slot = {.fields = {.remote = remote, .local = local}};
 
-	if (!moves || !table_find(&sources4, sources4_buckets, &moves->sources4, slot.words.key,
-				  &slot.words.value))
+	if (!TABLE_FIND(sources4, slot.words.key, &slot.words.value))
 		return false;
 	*source = slot.fields;
 	return true;
@@ -296,13 +282,11 @@ static __always_inline bool source_find(__be32 remote, __be32 local, struct sour
 static __always_inline bool member_find(union vni_key vni, __u16 endpoint,
 					struct member_slot *member)
 {
-	const struct table_moves *moves = moves_get();
 	union member_words slot = {.fields = {.endpoint = endpoint}};
 	union halves key = {.word = slot.words.key};
 
 	key.low = vni.word;
-	if (!moves ||
-	    !table_find(&members, members_buckets, &moves->members, key.word, &slot.words.value))
+	if (!TABLE_FIND(members, key.word, &slot.words.value))
 		return false;
 	*member = slot.fields;
 	return true;

@@ -18,7 +18,7 @@ static __always_inline void write_ethernet(struct ethhdr *ethernet, const __u8 *
 {
 	mac_copy(ethernet->h_dest, destination);
 	mac_copy(ethernet->h_source, source);
-	ethernet->h_proto = bpf_htons(protocol);
+	ethertype_set(ethernet, bpf_htons(protocol));
 }
 
 /* IEEE 802.1Q, after the addresses: what the tag says, and what follows it. */
@@ -52,7 +52,7 @@ static __always_inline bool write_link(struct cursor *cursor, const struct circu
 	tag = cursor_take(cursor, sizeof(*tag));
 	if (!tag)
 		return false;
-	ethernet->h_proto = record->tag;
+	ethertype_set(ethernet, record->tag);
 	*tag = (struct vlan_tag){.control = record->vlan, .protocol = bpf_htons(protocol)};
 	if (!record->inner_vlan)
 		return true;

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 #include "abi.h"
 
 #define ETHERNET_BYTES 14
@@ -59,6 +60,17 @@ static __always_inline bool mac_equal(const __u8 *a, const __u8 *b)
 	const mac_part *x = (const mac_part *)a, *y = (const mac_part *)b;
 
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
+}
+
+/* The EtherType, which linux/if_ether.h has in a struct without any alignment: likewise. */
+static __always_inline __be16 ethertype_get(const struct ethhdr *ethernet)
+{
+	return ((const mac_part *)ethernet)[ETH_ALEN];
+}
+
+static __always_inline void ethertype_set(struct ethhdr *ethernet, __be16 protocol)
+{
+	((mac_part *)ethernet)[ETH_ALEN] = protocol;
 }
 
 static __always_inline bool mac_is_group(const __u8 *mac)
@@ -117,7 +129,7 @@ union vni_key {
 	__u32 word;
 };
 
-typedef __u32 __attribute__((may_alias, aligned(1))) vni_word;
+typedef __u32 __attribute__((may_alias)) vni_word;
 
 /*
  * The key of three bytes, with whatever lies behind them. In one piece: a word that was stored byte by
@@ -132,7 +144,7 @@ static __always_inline union vni_key vni_key_of(const __u8 *vni)
 
 struct packet {
 	__u32 ingress;        /* ifindex of the port it came in on */
-	__u32 received_bytes; /* frame as it came in */
+	__u32 received_bytes; /* frame as it came in; 0: not measured, and not changed */
 	__u32 frame_bytes;    /* as it is now */
 	__u32 network;        /* offset of the inner IP header */
 
@@ -171,6 +183,22 @@ struct packet {
 
 /* Outer IPv6 with the longest Geneve options ends at 336. */
 #define NETWORK_MASK 0x1ff
+
+/*
+ * How long the frame is, all of its buffers together. To ask the kernel is a call, as dear as a lookup,
+ * so a frame whose first buffer ends where its packet does, at packet_end, is taken for whole: should
+ * another buffer follow, it travels on as what it is, a trailer that no receiver looks at.
+ */
+static __always_inline void measure_frame(struct xdp_md *ctx, struct packet *packet,
+					  __u32 packet_end)
+{
+	__u32 bytes = (long)ctx->data_end - (long)ctx->data;
+
+	if (bytes != packet_end)
+		bytes = bpf_xdp_get_buff_len(ctx);
+	packet->received_bytes = bytes;
+	packet->frame_bytes = bytes;
+}
 
 /* The offset as the verifier can follow it: what is read back from the stack has no bounds. */
 static __always_inline __u32 inner_network(const struct packet *packet)

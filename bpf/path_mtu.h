@@ -192,9 +192,9 @@ static __always_inline void path_mtu_hear(struct xdp_md *ctx)
 
 	if (!ethernet)
 		return;
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
+	if (ethertype_get(ethernet) == bpf_htons(ETH_P_IP))
 		path_mtu_learn(ctx);
-	else if (features.outer6 && ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+	else if (features.outer6 && ethertype_get(ethernet) == bpf_htons(ETH_P_IPV6))
 		path_mtu_learn6(ctx);
 }
 

@@ -115,9 +115,16 @@ static __always_inline bool bucket_find(const void *bucket, const __u64 *key, in
 }
 
 /* The whole search, in both buckets, until no key has moved meanwhile. */
-static __always_inline bool table_search(void *table, const __u64 *moves, __u32 first, __u32 second,
-					 const __u64 *key, int key_words, __u64 *value)
+static __always_inline bool table_search(void *table, void *counts, __u32 at, __u32 first,
+					 __u32 second, const __u64 *key, int key_words,
+					 __u64 *value)
 {
+	__u32 zero = 0;
+	const __u64 *moves = bpf_map_lookup_elem(counts, &zero);
+
+	if (!moves)
+		return false;
+	moves = (const void *)moves + at;
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < TABLE_LOOKUP_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)moves;
@@ -137,7 +144,7 @@ static __always_inline bool table_search(void *table, const __u64 *moves, __u32 
 	return false;
 }
 
-static __always_inline bool table_find_words(void *table, __u32 buckets, const __u64 *moves,
+static __always_inline bool table_find_words(void *table, __u32 buckets, void *counts, __u32 at,
 					     const __u64 *key, int key_words, __u64 *value)
 {
 	__u64 hash = table_hash(key, key_words), seen = 0;
@@ -153,25 +160,25 @@ static __always_inline bool table_find_words(void *table, __u32 buckets, const _
 	second = ((hash >> 32) * buckets) >> 32;
 	if (second == first)
 		second = first + 1 == buckets ? 0 : first + 1;
-	return table_search(table, moves, first, second, key, key_words, value);
+	return table_search(table, counts, at, first, second, key, key_words, value);
 }
 
 /*
- * Finds key in the table of that many buckets; moves counts the moves of this table. True with
- * *value set when it is there. Nearly every key is in its first bucket, and where it is found no
- * count matters.
+ * Finds key in the table of that many buckets; the moves of this table are counted at bytes into the
+ * one element of the map counts. True with *value set when it is there. Nearly every key is in its first
+ * bucket, and where it is found no count matters: none is looked up before.
  */
-static __always_inline bool table_find(void *table, __u32 buckets, const __u64 *moves, __u64 key,
-				       __u64 *value)
+static __always_inline bool table_find(void *table, __u32 buckets, void *counts, __u32 at,
+				       __u64 key, __u64 *value)
 {
-	return table_find_words(table, buckets, moves, &key, 1, value);
+	return table_find_words(table, buckets, counts, at, &key, 1, value);
 }
 
 /* The same in a table of struct bucket3. */
-static __always_inline bool table_find3(void *table, __u32 buckets, const __u64 *moves,
+static __always_inline bool table_find3(void *table, __u32 buckets, void *counts, __u32 at,
 					const struct key3 *key, __u64 *value)
 {
-	return table_find_words(table, buckets, moves, key->words, 3, value);
+	return table_find_words(table, buckets, counts, at, key->words, 3, value);
 }
 
 #endif

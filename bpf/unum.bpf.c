@@ -240,13 +240,7 @@ static __always_inline outcome forward_packet(struct xdp_md *ctx, struct packet 
 
 static __always_inline struct packet packet_start(struct xdp_md *ctx)
 {
-	__u32 bytes = bpf_xdp_get_buff_len(ctx);
-
-	return (struct packet){
-		.ingress = ctx->ingress_ifindex,
-		.received_bytes = bytes,
-		.frame_bytes = bytes,
-	};
+	return (struct packet){.ingress = ctx->ingress_ifindex};
 }
 
 /* A packet out of a tunnel that may be in it: ready to be forwarded, and counted. */
@@ -275,7 +269,7 @@ int unum_access(struct xdp_md *ctx)
 	if (!end)
 		end = features.inner6 && packet.inner6 ? forward6(ctx, &packet)
 						       : forward(ctx, &packet, false);
-	return verdict_finish(&packet, end);
+	return verdict_finish(ctx, &packet, end);
 }
 
 SEC("xdp.frags")
@@ -286,7 +280,7 @@ int unum_underlay(struct xdp_md *ctx)
 
 	if (!end)
 		end = forward_packet(ctx, &packet);
-	return verdict_finish(&packet, end);
+	return verdict_finish(ctx, &packet, end);
 }
 
 /* classify_access with a stack of its own; unum_access has it inline, where it costs least. */
@@ -311,7 +305,7 @@ int unum_both(struct xdp_md *ctx)
 		end = classify_either(ctx, &packet);
 	if (!end)
 		end = forward_packet(ctx, &packet);
-	return verdict_finish(&packet, end);
+	return verdict_finish(ctx, &packet, end);
 }
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

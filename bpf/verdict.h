@@ -74,7 +74,13 @@ static __always_inline void count_own(bool solicitation)
 		counters->icmp_errors++;
 }
 
-static __always_inline int verdict_finish(const struct packet *packet, outcome end)
+static __always_inline __u32 received_bytes(struct xdp_md *ctx, const struct packet *packet)
+{
+	return packet->received_bytes ? packet->received_bytes : bpf_xdp_get_buff_len(ctx);
+}
+
+static __always_inline int verdict_finish(struct xdp_md *ctx, const struct packet *packet,
+					  outcome end)
 {
 	__u32 action = outcome_action(end), reason = outcome_reason(end), zero = 0;
 	struct packet_counters *counters = bpf_map_lookup_elem(&packet_counters, &zero);
@@ -95,7 +101,7 @@ static __always_inline int verdict_finish(const struct packet *packet, outcome e
 
 		if (drop) {
 			drop->packets++;
-			drop->bytes += packet->received_bytes;
+			drop->bytes += received_bytes(ctx, packet);
 		}
 	}
 	return action;

@@ -71,24 +71,25 @@ static __always_inline const struct moves *get_moves(void)
 	return bpf_map_lookup_elem(&moves, &zero);
 }
 
-static __always_inline bool find(const struct moves *counts, const struct key3 *key, __u64 *value)
+static __always_inline bool find(const struct key3 *key, __u64 *value)
 {
-	return key_words == 3 ? table_find3(&table, buckets, &counts->table, key, value)
-			      : table_find(&table, buckets, &counts->table, key->words[0], value);
+	const __u32 at = offsetof(struct moves, table);
+
+	return key_words == 3 ? table_find3(&table, buckets, &moves, at, key, value)
+			      : table_find(&table, buckets, &moves, at, key->words[0], value);
 }
 
 SEC("xdp")
 int answer(struct xdp_md *xdp)
 {
 	struct question *question = (void *)(long)xdp->data;
-	const struct moves *counts = get_moves();
 	struct key3 key;
 	__u64 value = 0;
 
-	if ((void *)(question + 1) > (void *)(long)xdp->data_end || !counts)
+	if ((void *)(question + 1) > (void *)(long)xdp->data_end)
 		return XDP_ABORTED;
 	__builtin_memcpy(&key, question->key, sizeof(key));
-	question->found = find(counts, &key, &value);
+	question->found = find(&key, &value);
 	__builtin_memcpy(question->value, &value, sizeof(value));
 	return XDP_PASS;
 }
@@ -168,7 +169,7 @@ static long step(__u32 index, struct walk *walk)
 		return 1;
 	if (key_words == 3)
 		key = (struct key3){.words = {1, number & 1, number}};
-	found = walk->slow ? slow_find(counts, &key, &value) : find(counts, &key, &value);
+	found = walk->slow ? slow_find(counts, &key, &value) : find(&key, &value);
 	walk->result.lookups++;
 	if (!found)
 		walk->result.misses++;

@@ -129,14 +129,14 @@ const tunnels: readonly Mutant[] = [
   mutant(
     "lookup.h",
     "all tenants share their VMs",
-    "return vm->word;\n\t}\n\tmoves = moves_get();",
-    "return vm->word;\n\t}\n\tkey.low = bpf_htonl(0x00006401);\n\tmoves = moves_get();",
+    "return TABLE_FIND(vms4, key.word,",
+    "key.low = bpf_htonl(0x00006401);\n\treturn TABLE_FIND(vms4, key.word,",
   ),
   mutant(
     "lookup.h",
     "all tenants share their IPv6 VMs",
-    "key = key3_of(vni, address);\n\treturn table_find3(&vms6,",
-    "key = key3_of(vni ? bpf_htonl(0x0a0b0c01) : 0, address);\n\treturn table_find3(&vms6,",
+    "key = key3_of(vni, address);\n\treturn TABLE_FIND3(vms6,",
+    "key = key3_of(vni ? bpf_htonl(0x0a0b0c01) : 0, address);\n\treturn TABLE_FIND3(vms6,",
   ),
 ];
 
@@ -178,8 +178,8 @@ const inner: readonly Mutant[] = [
   mutant(
     "outer.h",
     "the outer tag is 802.1Q",
-    "ethernet->h_proto = record->tag;",
-    "ethernet->h_proto = bpf_htons(ETH_P_8021Q);",
+    "ethertype_set(ethernet, record->tag);",
+    "ethertype_set(ethernet, bpf_htons(ETH_P_8021Q));",
   ),
   mutant("outer.h", "the inner tag has the outer VLAN", ".control = record->inner_vlan,", ".control = record->vlan,"),
   mutant(

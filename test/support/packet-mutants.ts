@@ -32,7 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     "ip->check = checksum_replace(ip->check, old, new);",
     "",
   ),
-  mutant("outer.h", "the EtherType is not written", "ethernet->h_proto = bpf_htons(protocol);", ""),
+  mutant("outer.h", "the EtherType is not written", "ethertype_set(ethernet, bpf_htons(protocol));", ""),
   mutant(
     "vxlan.h",
     "the VNI's first byte is lost",
@@ -103,7 +103,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant("inner.h", "the inner checksum is not verified", "if (checksum_fold(sum) != 0xffff)", "if (false)"),
   mutant("inner.h", "options are not in the checksum", "*sum += words[1];", ""),
-  mutant("inner.h", "the total length may be longer than the frame", "|| packet->length > available)", ")"),
+  mutant("inner.h", "the total length may be longer than the frame", "|| packet->network + packet->length > end)", ")"),
+  mutant("packet.h", "what lies behind the first buffer does not count", "if (bytes != packet_end)", "if (false)"),
+  mutant("verdict.h", "what was not measured has no length", ": bpf_xdp_get_buff_len(ctx);", ": 0;"),
   mutant("inner.h", "the header may be shorter than a header", "ip->version != 4 || ip->ihl < 5", "ip->version != 4"),
   mutant("inner.h", "loopback addresses are routed", " || first == 127", ""),
   mutant(
@@ -157,7 +159,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "verdict.h",
     "drops are counted with their length after trimming",
-    "drop->bytes += packet->received_bytes;",
+    "drop->bytes += received_bytes(ctx, packet);",
     "drop->bytes += packet->length;",
   ),
   mutant(
