@@ -2,7 +2,9 @@
 // how fast a machine is says nothing about whether the program is right.
 
 import type { HostResult } from "./host.ts";
-import { added, type RowResult } from "./measure.ts";
+import type { ResultRow } from "./result.ts";
+import { median } from "./statistics.ts";
+import type { TwoCoresResult } from "./two-cores.ts";
 
 export interface Bar {
   readonly what: string;
@@ -13,7 +15,7 @@ export interface Bar {
 
 function bar(what: string, sign: "≤" | "≥", limit: number, unit: string, measured: number | undefined): Bar[] {
   if (measured === undefined || Number.isNaN(measured)) return [];
-  const digits = limit < 1 ? 2 : measured < 0.1 ? 3 : 1;
+  const digits = limit < 1 ? 2 : measured > 0 && measured < 0.1 ? 3 : 1;
   return [
     {
       what,
@@ -24,20 +26,34 @@ function bar(what: string, sign: "≤" | "≥", limit: number, unit: string, mea
   ];
 }
 
-export function judge(results: readonly RowResult[], host: HostResult | undefined): readonly Bar[] {
-  const find = (name: string) => results.find((result) => result.plan.name === name);
-  const byMillions = added(results, "encapsulate-4m", "encapsulate");
-  const bucketsAdd = added(results, "buckets-4m", "buckets");
-  const hashAdds = added(results, "hash-4m", "hash");
+/** Median of the differences of two rows, round by round; undefined unless both were measured. */
+function added(rows: readonly ResultRow[], to: string, from: string): number | undefined {
+  const find = (name: string) => rows.find((row) => row.name === name)?.samples;
+  const [more, less] = [find(to), find(from)];
+  if (more === undefined || less === undefined) return undefined;
+  return median(more.map((value, round) => value - (less[round] ?? Number.NaN)));
+}
+
+export function judge(
+  rows: readonly ResultRow[],
+  host: HostResult | undefined,
+  twoCores: TwoCoresResult | undefined,
+): readonly Bar[] {
+  const find = (name: string) => rows.find((row) => row.name === name);
+  const byMillions = added(rows, "encapsulate-4m", "encapsulate");
+  const bucketsAdd = added(rows, "buckets-4m", "buckets");
+  const hashAdds = added(rows, "hash-4m", "hash");
   const share = bucketsAdd === undefined || hashAdds === undefined ? undefined : bucketsAdd / hashAdds;
   const millions = host && host.bulk.tightPerSecond.median / 1e6;
   const oneVmMs = host && host.change.replaceUs.p99 / 1000;
+  const loss = twoCores && Math.max(...twoCores.unum.map((core) => core.loss.median)) * 100;
   return [
     ...bar("encapsulate, over a bare redirect", "≤", 60, " ns", find("encapsulate")?.costNs?.median),
     ...bar("encapsulate, over a bare XDP_TX", "≤", 60, " ns", find("encapsulate-back")?.costNs?.median),
     ...bar("the kernel's tunnel, packets per second", "≥", 4, " ×", find("encapsulate")?.timesKernel?.median),
     ...bar("added by 4 M VMs over 1 thousand", "≤", 200, " ns", byMillions),
     ...bar("the same of a lookup, to what a hash map adds", "≤", 0.4, " ×", share),
+    ...bar("lost by each of two chains on two cores", "≤", 15, " %", loss),
     ...bar("bulk load from a packed buffer", "≥", 15, " M VMs/s", millions),
     ...bar("one of 1 M VMs changed, 99th percentile", "≤", 10, " ms", oneVmMs),
   ];

@@ -20,7 +20,7 @@ import { setNetworkNamespace } from "../src/bpf/system.ts";
 import { UnumError } from "../src/errors.ts";
 import { waitedNs } from "./clock.ts";
 import { isPlain, type Mix, mixName, tunnelBytes } from "./mixes.ts";
-import { FRAME_BYTES, NEIGHBOUR_MAC, PORTS, SERVER_COUNT } from "./plan.ts";
+import { FRAME_BYTES, NEIGHBOUR_MAC, PORTS, type Ports, SERVER_COUNT } from "./plan.ts";
 
 /** The form that frames come in: a customer's, or a server's in a tunnel. */
 export interface Frames {
@@ -29,7 +29,9 @@ export interface Frames {
 }
 
 /** The program that makes them. */
-function sourceOf({ form, mix }: Frames): string {
+function sourceOf(source: Source): string {
+  if (source === "stamped") return "source_stamped";
+  const { form, mix } = source;
   if (form === "inner") return mix.inner === 4 ? "source_inner" : "source_inner6";
   return isPlain(mix) ? "source_tunnel" : `source_${mixName(mix)}`;
 }
@@ -40,11 +42,16 @@ export const frameBytes = ({ form, mix }: Frames): number => FRAME_BYTES + (form
 /** The chain's own programs. */
 export const CHAIN_OBJECT = join(ROOT, "build/bpf/chain.bpf.o");
 
+export type Source = Frames | "stamped";
+export type Sink = "sink" | "sink_delay" | "sink_watch";
+
 export interface Run {
-  readonly frames: Frames;
+  readonly frames: Source;
   /** Frames go to, or come from, so many VMs at random. */
   readonly vms: number;
   readonly packets: number;
+  /** Frames that are under way at once; the kernel's default is 64. */
+  readonly batchSize?: number;
 }
 
 export interface Sample {
@@ -60,26 +67,30 @@ export interface Sample {
   readonly bytes: number;
 }
 
+/** Where a chain is: namespaces, and ports of the edge. */
+export interface Place {
+  readonly generator: Namespace;
+  readonly edge: Namespace;
+  readonly sink: Namespace;
+  readonly ports: Ports;
+}
+
 const KEY = new Uint8Array(4);
 const macBytes = (mac: string): Uint8Array => Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
 
 export class Chain {
-  readonly edge: Namespace;
-  readonly sink: Namespace;
   readonly object: BpfObject;
-  readonly #generator: Namespace;
+  readonly place: Place;
   readonly #btf: Btf;
-  readonly #ifindexes: Readonly<Record<"g0" | "e0" | "e1" | "s0", number>>;
+  readonly #ifindexes: Readonly<Record<"generator" | "in" | "out" | "sink", number>>;
   /** Of the edge's first port. */
   readonly portMac: string;
   #port: XdpLink | undefined;
   /** Attached for as long as they are held. */
-  #sinks: readonly XdpLink[] = [];
+  #sinks: readonly XdpLink[];
 
-  private constructor(generator: Namespace, edge: Namespace, sink: Namespace) {
-    this.#generator = generator;
-    this.edge = edge;
-    this.sink = sink;
+  private constructor(place: Place) {
+    this.place = place;
     this.object = BpfObject.open(CHAIN_OBJECT);
     this.#btf = Btf.parse(this.object.btf());
     const find = (namespace: Namespace, name: string) =>
@@ -88,49 +99,50 @@ export class Chain {
         if (found?.mac === undefined) throw new UnumError("INTERFACE_MISSING", `find ${name} in ${namespace.name}`);
         return { ifindex: found.ifindex, mac: found.mac };
       });
-    const port = find(edge, PORTS.in);
+    const port = find(place.edge, place.ports.in);
     this.portMac = port.mac;
     this.#ifindexes = {
-      g0: find(generator, "g0").ifindex,
-      e0: port.ifindex,
-      e1: find(edge, PORTS.out).ifindex,
-      s0: find(sink, "s0").ifindex,
+      generator: find(place.generator, "g0").ifindex,
+      in: port.ifindex,
+      out: find(place.edge, place.ports.out).ifindex,
+      sink: find(place.sink, "s0").ifindex,
     };
-  }
-
-  /** Makes namespaces, veth pairs and the chain's programs, and moves this thread to the generator's namespace. */
-  static async build(): Promise<Chain> {
-    const [generator, edge, sink] = await Promise.all(
-      ["generator", "edge", "sink"].map((name) => createNamespace(name)),
-    );
-    if (!generator || !edge || !sink) throw new UnumError("INTERNAL", "build chain: a namespace is missing");
-    // A veth takes redirected frames only while it receives by NAPI: with GRO on, or with a program of its own.
-    await connect({ namespace: generator, name: "g0" }, { namespace: edge, name: PORTS.in, gro: true });
-    await connect({ namespace: edge, name: PORTS.out }, { namespace: sink, name: "s0", gro: true });
-    const chain = new Chain(generator, edge, sink);
-    chain.#load();
-    return chain;
-  }
-
-  #load(): void {
     this.object.load();
     this.setWayOut(this.object);
-    const sink = this.object.program("sink");
     const attach = (namespace: Namespace, ifindex: number) =>
-      this.within(namespace, () => XdpLink.attach(sink, ifindex, "native"));
-    this.#sinks = [attach(this.#generator, this.#ifindexes.g0), attach(this.sink, this.#ifindexes.s0)];
+      this.within(namespace, () => XdpLink.attach(this.object.program("sink"), ifindex, "native"));
+    this.#sinks = [attach(place.generator, this.#ifindexes.generator), attach(place.sink, this.#ifindexes.sink)];
+  }
+
+  /** Makes namespaces, veth pairs and the chain's programs. Through an edge that there is already, or a new one. */
+  static async build(name = "", edge?: Namespace, ports = PORTS): Promise<Chain> {
+    return Chain.open(await layOut(name, edge, ports));
+  }
+
+  /** In a place that is laid out; for a process of its own. */
+  static open(place: Place): Chain {
+    return new Chain(place);
+  }
+
+  get edge(): Namespace {
+    return this.place.edge;
   }
 
   /** Lets the bare redirects of an object of the chain's programs leave through the edge's second port. */
   setWayOut(object: BpfObject): void {
-    this.within(this.edge, () => object.map("way_out").update(KEY, this.#word(this.#ifindexes.e1)));
+    this.within(this.edge, () => object.map("way_out").update(KEY, this.#word(this.#ifindexes.out)));
+  }
+
+  /** Leaves generator and sink to a lane. */
+  releaseEnds(): void {
+    for (const link of this.#sinks) link.close();
+    this.#sinks = [];
   }
 
   /** Takes the programs off the ports. The namespaces stay: the sandbox ends them. */
   close(): void {
     this.setProgram(undefined);
-    for (const link of this.#sinks) link.close();
-    this.#sinks = [];
+    this.releaseEnds();
     this.object.close();
   }
 
@@ -140,7 +152,7 @@ export class Chain {
     try {
       return act();
     } finally {
-      setNetworkNamespace(this.#generator.path);
+      setNetworkNamespace(this.place.generator.path);
     }
   }
 
@@ -150,24 +162,36 @@ export class Chain {
       this.#port?.close();
       this.#port = undefined;
     } else if (this.#port !== undefined) this.#port.update(program);
-    else this.#port = this.within(this.edge, () => XdpLink.attach(program, this.#ifindexes.e0, "native"));
+    else this.#port = this.within(this.edge, () => XdpLink.attach(program, this.#ifindexes.in, "native"));
   }
 
-  /** Sends frames through the chain, and waits until all have arrived or no more come. */
-  async run({ frames, vms, packets }: Run): Promise<Sample> {
+  /** Puts another program where frames end. */
+  setSink(sink: Sink): void {
+    for (const link of this.#sinks) link.update(this.object.program(sink));
+  }
+
+  /** Sends frames through the chain, in this thread: most of them have arrived when it returns. */
+  send({ frames, vms, packets, batchSize }: Run): void {
     const settings = this.#btf.struct("settings").encode({
       vms,
       servers: SERVER_COUNT,
-      into: this.#ifindexes.g0,
+      into: this.#ifindexes.generator,
       port_mac: macBytes(this.portMac),
       sender_mac: macBytes(NEIGHBOUR_MAC),
     });
     this.object.map("settings").update(KEY, settings);
-    const data = new Uint8Array(frameBytes(frames));
+    const data = new Uint8Array(frames === "stamped" ? FRAME_BYTES : frameBytes(frames));
+    const options = { data, repeat: packets, ...(batchSize === undefined ? {} : { batchSize }) };
+    this.within(this.place.generator, () => this.object.program(sourceOf(frames)).testRunLive(options));
+  }
+
+  /** Sends frames, and waits until all have arrived or no more come. */
+  async run(run: Run): Promise<Sample> {
+    const { packets } = run;
     const map = this.object.map("seen");
     map.update(KEY, new Uint8Array(map.info.valueBytes));
     const [waitedBefore, cpuBefore] = [waitedNs(), process.cpuUsage()];
-    this.object.program(sourceOf(frames)).testRunLive({ data, repeat: packets });
+    this.send(run);
     const { user, system } = process.cpuUsage(cpuBefore);
     const waited = waitedNs() - waitedBefore;
     let seen = this.#seen();
@@ -202,9 +226,30 @@ export class Chain {
     return { frames, bytes, elapsedNs: Number(last - first) };
   }
 
+  /** What a sink has written, element by element. */
+  words(map: "delays" | "arrivals"): readonly number[] {
+    const bytes = this.object.map(map).readArray(0, this.object.map(map).info.maxEntries);
+    return Array.from(new BigUint64Array(bytes.slice().buffer), Number);
+  }
+
+  clearWords(map: "delays" | "arrivals"): void {
+    const { maxEntries } = this.object.map(map).info;
+    for (let n = 0; n < maxEntries; n++) this.object.map(map).update(this.#word(n), new Uint8Array(8));
+  }
+
   #word(value: number): Uint8Array {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, value, this.#btf.littleEndian);
     return bytes;
   }
+}
+
+/** Namespaces and veth pairs. A veth takes redirected frames only while it receives by NAPI: with GRO or a program. */
+async function layOut(name: string, given: Namespace | undefined, ports: Ports): Promise<Place> {
+  const [generator, sink] = await Promise.all(["generator", "sink"].map((end) => createNamespace(`${name}${end}`)));
+  const edge = given ?? (await createNamespace(`${name}edge`));
+  if (!generator || !sink) throw new UnumError("INTERNAL", "build chain: a namespace is missing");
+  await connect({ namespace: generator, name: "g0" }, { namespace: edge, name: ports.in, gro: true });
+  await connect({ namespace: edge, name: ports.out }, { namespace: sink, name: "s0", gro: true });
+  return { generator, edge, sink, ports };
 }

@@ -17,18 +17,19 @@ import {
 } from "../src/dataplane/index.ts";
 import { parseModel } from "../src/document/index.ts";
 import { UnumError } from "../src/errors.ts";
-import type { Model } from "../src/model/index.ts";
 import { DEFAULT_VM6_CAPACITY } from "../src/model/index.ts";
 import { readInterfaces } from "../src/netlink/index.ts";
 import type { Chain } from "./chain.ts";
 import { timeNs } from "./clock.ts";
 import { type Mix, PLAIN } from "./mixes.ts";
 import {
+  type DocumentOptions,
   documentOf,
   FIRST_VM,
   NEIGHBOUR_MAC,
-  PORTS,
-  SERVER_COUNT,
+  SERVERS,
+  SIDE,
+  type Side,
   serverName,
   VM6_WORDS,
   VMS_MAX,
@@ -46,6 +47,10 @@ export interface EdgePlan {
   /** Another build of build/bpf/unum.bpf.o. */
   readonly object?: string;
   readonly mix?: Mix;
+  /** Each has all of the VMs. */
+  readonly sides?: readonly Side[];
+  /** VMs that are in the document, and so stay when it changes; beside those above, which do not. */
+  readonly documentVms?: number;
 }
 
 export interface BuiltEdge {
@@ -54,12 +59,15 @@ export interface BuiltEdge {
   readonly endpoints: ReadonlyMap<string, number>;
   /** How long filling the VM table took, grace periods included. */
   readonly fillNs: number;
+  /** Plans what makes the tables equal to the same document with something changed; calling the result does it. */
+  readonly plan: (more: Partial<DocumentOptions>) => () => void;
 }
 
-const OBJECT = join(ROOT, "build/bpf/unum.bpf.o");
+export const OBJECTS = join(ROOT, "build/bpf");
+const OBJECT = `${OBJECTS}/unum.bpf.o`;
 
 /** Slots of VMs 0 to count - 1, as one buffer: what a bulk load hands to the table. */
-export function packVms(btf: Btf, count: number, endpoints: readonly number[]): Uint8Array {
+export function packVms(btf: Btf, count: number, endpoints: readonly number[], network = VNI): Uint8Array {
   const codec = btf.struct("vm4_slot");
   const offset = (name: string): number => {
     const field = codec.fields.find((candidate) => candidate.name === name);
@@ -67,9 +75,8 @@ export function packVms(btf: Btf, count: number, endpoints: readonly number[]): 
     return field.offset;
   };
   const [address, endpoint] = [offset("address"), offset("endpoint")];
-  const vni = Uint8Array.of(VNI >> 16, (VNI >> 8) & 0xff, VNI & 0xff);
   const flags = btf.enumeration("slot_flags").get("SLOT_USED") ?? 0;
-  const first = codec.encode({ vni, flags, mac: macToBytes(parseMac(NEIGHBOUR_MAC)) });
+  const first = codec.encode({ vni: vniBytes(network), flags, mac: macToBytes(parseMac(NEIGHBOUR_MAC)) });
   const slots = new Uint8Array(count * SLOT_BYTES);
   const view = new DataView(slots.buffer);
   for (let n = 0, at = 0; n < count; n++, at += SLOT_BYTES) {
@@ -80,17 +87,18 @@ export function packVms(btf: Btf, count: number, endpoints: readonly number[]): 
   return slots;
 }
 
+const vniBytes = (vni: number): Uint8Array => Uint8Array.of(vni >> 16, (vni >> 8) & 0xff, vni & 0xff);
+
 /** The same VMs with IPv6 addresses. */
 function packVms6(btf: Btf, count: number, endpoints: readonly number[]): Uint8Array {
   const codec = btf.struct("vm6_slot");
   const address = codec.fields.find(({ name }) => name === "address")?.offset;
   if (address === undefined) throw new UnumError("BTF_INVALID", "pack VMs: struct vm6_slot has no address");
-  const vni = Uint8Array.of(VNI >> 16, (VNI >> 8) & 0xff, VNI & 0xff);
   const flags = btf.enumeration("slot_flags").get("SLOT_USED") ?? 0;
   const mac = macToBytes(parseMac(NEIGHBOUR_MAC));
   const slots = new Uint8Array(count * codec.size);
   const view = new DataView(slots.buffer);
-  const perEndpoint = endpoints.map((endpoint) => codec.encode({ vni, flags, mac, endpoint }));
+  const perEndpoint = endpoints.map((endpoint) => codec.encode({ vni: vniBytes(VNI), flags, mac, endpoint }));
   for (let n = 0, at = 0; n < count; n++, at += codec.size) {
     slots.set(perEndpoint[n % endpoints.length] ?? new Uint8Array(0), at);
     for (const [index, word] of [...VM6_WORDS, n].entries()) view.setUint32(at + address + index * 4, word);
@@ -98,52 +106,74 @@ function packVms6(btf: Btf, count: number, endpoints: readonly number[]): Uint8A
   return slots;
 }
 
-/** Next hops as `unum apply` would resolve them, all through one interface. */
-function nextHops({ ifindex, mac, mtuBytes }: Interface, transmit: NextHop["transmit"]): ReadonlyMap<string, NextHop> {
-  const hop: NextHop = { ifindex, sourceMac: mac, nextHopMac: parseMac(NEIGHBOUR_MAC), mtuBytes, transmit };
-  return new Map(Array.from({ length: SERVER_COUNT }, (_, n) => [serverName(n), hop]));
-}
+/** The interface that leads to the servers of a side. */
+type WayOut = (side: Side) => string;
 
-function requireInterface(interfaces: ReadonlyMap<string, Interface>, name: string): Interface {
-  const found = interfaces.get(name);
-  if (found === undefined) throw new UnumError("INTERFACE_MISSING", `build edge: there is no ${name}`);
-  return found;
+/** Next hops as `unum apply` would resolve them, for all servers. */
+function nextHops(
+  interfaces: ReadonlyMap<string, Interface>,
+  sides: readonly Side[],
+  wayOut: WayOut,
+  transmit: NextHop["transmit"],
+): ReadonlyMap<string, NextHop> {
+  return new Map(
+    sides.flatMap((side) => {
+      const name = wayOut(side);
+      const found = interfaces.get(name);
+      if (found === undefined) throw new UnumError("INTERFACE_MISSING", `build edge: there is no ${name}`);
+      const { ifindex, mac, mtuBytes } = found;
+      const hop = { ifindex, sourceMac: mac, nextHopMac: parseMac(NEIGHBOUR_MAC), mtuBytes, transmit };
+      return SERVERS.map((n): [string, NextHop] => [serverName(n, side), hop]);
+    }),
+  );
 }
 
 /** Makes an edge in the chain's edge namespace; close its plane. */
 export function buildEdge(chain: Chain, directory: string, plan: EdgePlan): BuiltEdge {
-  const { vms, capacity, object = OBJECT, mix = PLAIN } = plan;
+  const { vms, capacity, object = OBJECT, mix = PLAIN, duty, sides = [SIDE], documentVms = 0 } = plan;
   if (vms > VMS_MAX) throw new UnumError("ARGUMENT_INVALID", `build edge: ${vms} VMs, expected at most ${VMS_MAX}`);
-  const circuit = plan.duty === "decapsulate" ? PORTS.out : PORTS.in;
-  const { model } = parseModel(documentOf({ circuit, capacity, mix }), "bench");
+  const document = { circuitsOut: duty === "decapsulate", capacity, mix, sides, vms: documentVms };
   const plane = Plane.load(new PinDirectory(directory), object, {
     vmCapacity: capacity,
     vm6Capacity: DEFAULT_VM6_CAPACITY,
-    features: neededFeatures(model),
+    features: neededFeatures(parseModel(documentOf(document), "bench").model),
   });
+  // What exists, and what a device map takes, is what is in the thread's namespace.
+  const inEdge = <T>(act: () => T): T => chain.within(chain.edge, act);
+  const planChange = (more: Partial<DocumentOptions>) => {
+    const change = inEdge(() => planDocument(plane, duty, { ...document, ...more }));
+    return { ...change, carryOut: () => inEdge(change.carryOut) };
+  };
   try {
-    // What exists, and what a device map takes, is what is in the thread's namespace.
-    const endpoints = chain.within(chain.edge, () => applyPlan(plane, plan.duty, model));
-    const indexes = Array.from({ length: SERVER_COUNT }, (_, n) => endpoints.get(serverName(n)) ?? 0);
-    const puts = (mix.inner === 4 ? packVms : packVms6)(plane.layout.btf, vms, indexes);
+    const { endpoints, carryOut: fill } = planChange({});
+    fill();
     const table = plane.table(mix.inner === 4 ? "vms4" : "vms6");
-    const fillNs = timeNs(() => table.changeAll({ puts, deletes: new Uint8Array(0) }));
-    return { plane, endpoints, fillNs };
+    const puts = sides.map((side) => {
+      const indexes = SERVERS.map((n) => endpoints.get(serverName(n, side)) ?? 0);
+      return mix.inner === 4
+        ? packVms(plane.layout.btf, vms, indexes, side.vni)
+        : packVms6(plane.layout.btf, vms, indexes);
+    });
+    const fillNs = timeNs(() => {
+      for (const slots of puts) table.changeAll({ puts: slots, deletes: new Uint8Array(0) });
+    });
+    return { plane, endpoints, fillNs, plan: (more) => planChange(more).carryOut };
   } catch (thrown) {
     plane.close();
     throw thrown;
   }
 }
 
-/** Everything but the VMs. Returns the indexes of endpoints by name. */
-function applyPlan(plane: Plane, duty: Duty, model: Model): ReadonlyMap<string, number> {
+/** What makes the tables equal to a document, and the indexes that endpoints get, by name. */
+function planDocument(plane: Plane, duty: Duty, document: DocumentOptions) {
+  const { model } = parseModel(documentOf(document), "bench");
   const interfaces = readInterfaces();
-  const way = requireInterface(interfaces, duty === "encapsulate" ? PORTS.out : PORTS.in);
-  const hops = nextHops(way, duty === "encapsulate-back" ? "direct" : "redirect");
+  const wayOut: WayOut = ({ ports }) => (duty === "encapsulate" ? ports.out : ports.in);
+  const transmit = duty === "encapsulate-back" ? "direct" : "redirect";
+  const hops = nextHops(interfaces, document.sides ?? [SIDE], wayOut, transmit);
   const observed = observe(plane);
   const writes = planWrites(plane, { model, interfaces, nextHops: hops }, observed);
-  carryOut(plane, writes, observed);
-  return writes.indexes.endpoint;
+  return { endpoints: writes.indexes.endpoint, carryOut: () => carryOut(plane, writes, observed) };
 }
 
 /** What an edge says about packets that did not get through. */

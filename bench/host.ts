@@ -8,7 +8,9 @@ import { executeIn } from "../lab/network.ts";
 import { SLOT_BYTES, WORD_BYTES } from "../src/bpf/bucket-table.ts";
 import { UnumError } from "../src/errors.ts";
 import type { Chain } from "./chain.ts";
+import { type ChangesResult, measureChanges } from "./changes.ts";
 import { buildEdge, packVms } from "./edges.ts";
+import { type MemoryResult, measureMemory } from "./memory.ts";
 import { documentOf, serverName, TENANT, vmAddress } from "./plan.ts";
 import { percentile, type Spread, spread } from "./statistics.ts";
 
@@ -17,6 +19,8 @@ export interface HostPlan {
   readonly bulkRepeats: number;
   readonly changes: number;
   readonly commands: number;
+  /** Of VMs and of servers, while frames run. */
+  readonly watched: number;
 }
 
 export interface Latency {
@@ -31,6 +35,9 @@ export interface HostResult {
   readonly change: { readonly vms: number; readonly replaceUs: Latency; readonly againMs: Latency };
   /** `unum vm set`, from its start to its end. */
   readonly command: { readonly vms: number; readonly ms: Spread };
+  /** Undefined on one core. */
+  readonly changes: ChangesResult | undefined;
+  readonly memory: MemoryResult;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -45,7 +52,9 @@ export async function measureHost(chain: Chain, plan: HostPlan, progress: (text:
   progress("one VM changed");
   const change = measureChange(chain, plan);
   progress("unum vm set");
-  return { bulk, change, command: await measureCommand(chain, plan) };
+  const command = await measureCommand(chain, plan);
+  progress("changes while frames run");
+  return { bulk, change, command, changes: await measureChanges(plan.watched), memory: measureMemory(1_000_000) };
 }
 
 /** In a full table the freed slot is the only one to take, and it rests for a grace period. */
@@ -108,7 +117,7 @@ function measureChange(chain: Chain, { changes }: HostPlan): HostResult["change"
 async function measureCommand(chain: Chain, { commands }: HostPlan): Promise<HostResult["command"]> {
   const vms = 1000;
   const state = join(await mkdtemp(join(tmpdir(), "unum-bench-")), "state.yaml");
-  await writeFile(state, documentOf({ circuit: "e0", capacity: 1_000_000, vms }));
+  await writeFile(state, documentOf({ capacity: 1_000_000, vms }));
   const unum = async (...args: string[]) => {
     const began = process.hrtime.bigint();
     const { status, stderr } = await executeIn(chain.edge, [process.execPath, CLI, ...args], {

@@ -11,13 +11,17 @@ import { ROOT } from "../lab/traffic.ts";
 import { causeText, UnumError } from "../src/errors.ts";
 import { judge } from "./bars.ts";
 import { Chain } from "./chain.ts";
+import { measureDelays } from "./delays.ts";
 import { measureHost } from "./host.ts";
-import { addKernelTunnel } from "./kernel-tunnel.ts";
 import { describeMachine } from "./machine.ts";
 import { measureRows } from "./measure.ts";
 import { type BenchOptions, readOptions, USAGE } from "./options.ts";
-import { type Report, reportText, writeReport } from "./report.ts";
-import { prepareRows, ROWS } from "./rows.ts";
+import { writePage } from "./page.ts";
+import { prepareRows } from "./prepare.ts";
+import { reportText } from "./report.ts";
+import { keptRow, LAST_RESULT, readResult, writeResult } from "./result.ts";
+import { ROWS } from "./rows.ts";
+import { measureTwoCores } from "./two-cores.ts";
 
 const args = process.argv.slice(2);
 
@@ -25,6 +29,7 @@ try {
   const options = readOptions(args);
   if (options.help) console.log(USAGE);
   else if (options.list) for (const { name, title } of ROWS) console.log(`${name.padEnd(20)}${title}`);
+  else if (options.chart) console.log(`written: ${writePage(readResult(options.json ?? LAST_RESULT)).join(", ")}`);
   else process.exitCode = process.env.UNUM_BENCH_INSIDE === "1" ? await measure(options) : await runInSandbox();
 } catch (error) {
   console.error(`bench: ${causeText(error)}`);
@@ -49,27 +54,31 @@ async function runInSandbox(): Promise<number> {
 /** Inside. Returns 1 when a row does not count. */
 async function measure(options: BenchOptions): Promise<number> {
   const began = performance.now();
-  const progress = (text: string) =>
-    console.error(`bench: ${((performance.now() - began) / 1000).toFixed(0).padStart(3)} s  ${text}`);
+  const seconds = () => (performance.now() - began) / 1000;
+  const progress = (text: string) => console.error(`bench: ${seconds().toFixed(0).padStart(3)} s  ${text}`);
   const { pace } = options;
   const machine = await describeMachine();
   const chain = await Chain.build();
-  await addKernelTunnel(chain);
-  const rows = prepareRows(chain, options.rows, progress);
+  const prepared = await prepareRows(chain, options.rows, progress);
   await stayOn(options.cpu);
-  const measured = rows.length === 0 ? undefined : await measureRows(chain, rows, pace, progress);
-  for (const { plane } of rows) plane?.close();
+  const measured = prepared.length === 0 ? undefined : await measureRows(prepared, pace, progress);
+  if (options.delays !== undefined) progress("a frame alone");
+  const delays = options.delays === undefined ? [] : measureDelays(prepared, options.delays);
+  for (const { plane } of prepared) plane?.close();
   await stayOn(undefined);
+  if (options.twoCores) progress("two chains at once");
+  const twoCores = options.twoCores && (await measureTwoCores(options.twoCores));
   const host = options.host && (await measureHost(chain, options.host, progress));
   chain.close();
 
-  const results = measured?.rows ?? [];
-  const report: Report = { machine, pace, measured, host, bars: judge(results, host) };
-  const files = [join(ROOT, "build/bench/result.json"), ...(options.json === undefined ? [] : [options.json])];
-  console.log(`\n${reportText(report)}\n`);
-  for (const file of files) writeReport(file, report);
+  const rows = (measured?.rows ?? []).map(keptRow);
+  const bars = judge(rows, host, twoCores);
+  const result = { machine, seconds: seconds(), pace, clock: measured?.clock, rows, delays, twoCores, host, bars };
+  const files = [LAST_RESULT, ...(options.json === undefined ? [] : [options.json])];
+  console.log(`\n${reportText(result)}\n`);
+  for (const file of files) writeResult(file, result);
   console.log(`written to ${files.join(" and ")}`);
-  return results.some(({ failure }) => failure !== undefined) ? 1 : 0;
+  return rows.some(({ failure }) => failure !== undefined) ? 1 : 0;
 }
 
 /**

@@ -1,9 +1,10 @@
 // Runs rows in turn, round by round, and says what they took. A machine changes its pace from second to second, for whatever
 // else it does: rows are compared within a round, where they had the same neighbours.
 
-import type { Chain, Sample } from "./chain.ts";
+import type { Sample } from "./chain.ts";
 import { explainDrops } from "./edges.ts";
-import type { Row, RowPlan } from "./rows.ts";
+import type { Row } from "./prepare.ts";
+import type { RowPlan } from "./rows.ts";
 import { median, type Spread, spread } from "./statistics.ts";
 
 export interface Pace {
@@ -29,6 +30,8 @@ export interface RowResult {
   readonly failure?: string;
 }
 
+const KERNEL_SHARE = 2;
+
 /** A row that loses more than this is wrong, not slow. */
 const LOSS_MAX = 0.01;
 
@@ -38,7 +41,8 @@ const LOSS_MAX = 0.01;
  */
 export type Clock = "cpu" | "elapsed";
 
-const elapsed = ({ elapsedNs, waitedNs }: Sample): number => elapsedNs - waitedNs;
+/** Without what others had the core. */
+export const elapsed = ({ elapsedNs, waitedNs }: Sample): number => elapsedNs - waitedNs;
 
 /** The two agree within a few percent where both count all. */
 function chooseClock(samples: readonly Sample[]): Clock {
@@ -73,7 +77,6 @@ export interface Measured {
 }
 
 export async function measureRows(
-  chain: Chain,
   rows: readonly Row[],
   pace: Pace,
   progress: (text: string) => void,
@@ -81,14 +84,15 @@ export async function measureRows(
   const samples = new Map<string, Sample[]>(rows.map((row) => [row.plan.name, []]));
   for (let round = 1; round <= pace.rounds; round++) {
     progress(`round ${round} of ${pace.rounds}`);
-    for (const { plan, program } of rows) {
+    for (const { plan, chain, program } of rows) {
       const { frames, vms } = plan;
+      // The kernel takes several times as long for each.
+      const packets = plan.subject.kind === "kernel" ? pace.packets / KERNEL_SHARE : pace.packets;
       chain.setProgram(program);
       await chain.run({ frames, vms, packets: pace.warmUpPackets });
-      samples.get(plan.name)?.push(await chain.run({ frames, vms, packets: pace.packets }));
+      samples.get(plan.name)?.push(await chain.run({ frames, vms, packets }));
     }
   }
-  chain.setProgram(undefined);
   const clock = chooseClock([...samples.values()].flat());
   return { clock, rows: rows.map((row) => resultOf(row, samples, clock)) };
 }
@@ -117,12 +121,4 @@ function resultOf(row: Row, all: ReadonlyMap<string, readonly Sample[]>, clock: 
     samples: own,
     ...(failure === undefined ? {} : { failure }),
   };
-}
-
-/** Median of the differences of two rows, round by round; undefined unless both were measured. */
-export function added(results: readonly RowResult[], to: string, from: string): number | undefined {
-  const find = (name: string) => results.find((result) => result.plan.name === name)?.samples;
-  const [more, less] = [find(to), find(from)];
-  if (more === undefined || less === undefined) return undefined;
-  return median(more.map((value, round) => value - (less[round] ?? Number.NaN)));
 }

@@ -1,11 +1,9 @@
 // The rows: which program stands at the port, on which frames, and against what it is held.
 
-import { basename, join } from "node:path";
-import type { BpfProgram } from "../src/bpf/program.ts";
-import type { Plane } from "../src/dataplane/index.ts";
-import { type Chain, type Frames, frameBytes } from "./chain.ts";
-import { buildEdge, type Duty } from "./edges.ts";
-import { LookupTables } from "./lookups.ts";
+import { basename } from "node:path";
+import { type Frames, frameBytes } from "./chain.ts";
+import type { Duty } from "./edges.ts";
+import type { LookupProgram } from "./lookups.ts";
 import { isPlain, MIXES, type Mix, mixName, mixTitle, PLAIN, tunnelBytes } from "./mixes.ts";
 import { FRAME_BYTES } from "./plan.ts";
 
@@ -24,8 +22,8 @@ export interface RowPlan {
   readonly full?: boolean;
   readonly subject:
     | { readonly kind: "bare"; readonly program: "bare_transmit" | "bare_redirect" }
-    | { readonly kind: "kernel" }
-    | { readonly kind: "lookup"; readonly program: "lookup_buckets" | "lookup_hash" }
+    | { readonly kind: "kernel"; readonly tunnels: KernelTunnels }
+    | { readonly kind: "lookup"; readonly program: LookupProgram }
     | {
         readonly kind: "unum";
         readonly duty: Duty;
@@ -34,6 +32,9 @@ export interface RowPlan {
         readonly mix?: Mix;
       };
 }
+
+/** How the kernel is told of tunnels: one route, a device for each server and a route for each VM, or a program at tc. */
+export type KernelTunnels = "unnumbered" | "numbered" | "tunnel-key";
 
 const THOUSAND = 1000;
 const MILLION = 1_000_000;
@@ -66,7 +67,7 @@ function decapsulate(name: string, vms: number, more: Partial<RowPlan> = {}): Ro
     vms,
     over: "redirect-tunnel",
     kernel: "kernel-decapsulate",
-    subject: { kind: "unum", duty: "decapsulate", capacity: DEFAULT_CAPACITY },
+    subject: { kind: "unum", duty: "decapsulate", capacity: Math.max(DEFAULT_CAPACITY, vms) },
     ...more,
   };
 }
@@ -75,16 +76,38 @@ function bare(name: string, title: string, frames: Frames, program: "bare_transm
   return { name, title, frames, arrivingBytes: frameBytes(frames), vms: THOUSAND, subject: { kind: "bare", program } };
 }
 
-function lookup(name: string, vms: number, program: "lookup_buckets" | "lookup_hash"): RowPlan {
-  const title = program === "lookup_hash" ? "redirect after a lookup: hash map" : "redirect after a lookup: buckets";
+/** The VM counts that tables are compared at, and how a row's name ends. */
+const SIZES: readonly (readonly [suffix: string, vms: number])[] = [
+  ["", THOUSAND],
+  ["-60k", 60_000],
+  ["-1m", MILLION],
+  ["-4m", 4 * MILLION],
+];
+
+const LOOKUPS: readonly (readonly [name: string, program: LookupProgram, title: string])[] = [
+  ["buckets", "lookup_buckets", "redirect after a lookup: buckets"],
+  ["pages", "lookup_pages", "redirect after a lookup: /24 pages"],
+  ["hash", "lookup_hash", "redirect after a lookup: hash map"],
+];
+
+function lookups(): readonly RowPlan[] {
+  return LOOKUPS.flatMap(([name, program, title]) =>
+    SIZES.map(([suffix, vms]) => ({
+      ...{ name: `${name}${suffix}`, title, frames: INNER, arrivingBytes: FRAME_BYTES, vms, over: "redirect" },
+      ...{ full: true, subject: { kind: "lookup", program } as const },
+    })),
+  );
+}
+
+function kernel(name: string, title: string, tunnels: KernelTunnels, vms: number, full = true): RowPlan {
   return {
-    ...{ name, title, frames: INNER, arrivingBytes: FRAME_BYTES, vms, over: "redirect", full: true },
-    subject: { kind: "lookup", program },
+    ...{ name, title, frames: INNER, arrivingBytes: frameBytes(TUNNEL), vms, over: "redirect", full },
+    subject: { kind: "kernel", tunnels },
   };
 }
 
-/** Those of --quick: each format, each family outside and inside, at least once beside the plain one. */
-const QUICK_MIXES = new Set(["vxlan46", "vxlan64", "geneve44", "geneve66", "nvgre44"]);
+/** Those of --quick: each format, and each family outside and inside. */
+const QUICK_MIXES = new Set(["vxlan66", "geneve44", "nvgre44"]);
 
 /** Every other mix, both ways, each with what it is held against: its own frames, redirected. */
 function mixed(mix: Mix): readonly RowPlan[] {
@@ -112,12 +135,10 @@ export const ROWS: readonly RowPlan[] = [
   bare("redirect", "bare redirect", INNER, "bare_redirect"),
   bare("redirect-tunnel", "bare redirect, tunnel frames", TUNNEL, "bare_redirect"),
   encapsulate("encapsulate-back", THOUSAND, { over: "transmit" }, "encapsulate-back"),
-  encapsulate("encapsulate", THOUSAND),
-  encapsulate("encapsulate-60k", 60_000, { full: true }),
-  encapsulate("encapsulate-1m", MILLION),
-  encapsulate("encapsulate-4m", 4 * MILLION, { full: true }),
-  decapsulate("decapsulate", THOUSAND),
-  decapsulate("decapsulate-1m", MILLION, { full: true }),
+  ...SIZES.map(([suffix, vms]) =>
+    encapsulate(`encapsulate${suffix}`, vms, { full: vms !== THOUSAND && vms !== MILLION }),
+  ),
+  ...SIZES.map(([suffix, vms]) => decapsulate(`decapsulate${suffix}`, vms, { full: vms !== THOUSAND })),
   bare(
     "redirect-inner6",
     "bare redirect, IPv6 frames",
@@ -125,18 +146,17 @@ export const ROWS: readonly RowPlan[] = [
     "bare_redirect",
   ),
   ...MIXES.filter((mix) => !isPlain(mix)).flatMap(mixed),
-  lookup("buckets", THOUSAND, "lookup_buckets"),
-  lookup("buckets-4m", 4 * MILLION, "lookup_buckets"),
-  lookup("hash", THOUSAND, "lookup_hash"),
-  lookup("hash-4m", 4 * MILLION, "lookup_hash"),
-  {
-    ...{ name: "kernel-encapsulate", title: "kernel encapsulates, forwards", frames: INNER, vms: THOUSAND },
-    ...{ arrivingBytes: frameBytes(TUNNEL), over: "redirect", subject: { kind: "kernel" } },
-  },
+  ...lookups(),
+  kernel("kernel-encapsulate", "kernel, unnumbered tunnel", "unnumbered", THOUSAND, false),
   {
     ...{ name: "kernel-decapsulate", title: "kernel decapsulates, forwards", frames: TUNNEL, vms: THOUSAND },
-    ...{ arrivingBytes: FRAME_BYTES, over: "redirect-tunnel", subject: { kind: "kernel" } },
+    ...{ arrivingBytes: FRAME_BYTES, over: "redirect-tunnel" },
+    subject: { kind: "kernel", tunnels: "unnumbered" },
   },
+  kernel("kernel-numbered", "kernel, a VXLAN device per server", "numbered", THOUSAND),
+  kernel("kernel-numbered-60k", "kernel, a VXLAN device per server", "numbered", 60_000),
+  kernel("kernel-tc", "tc BPF, kernel's VXLAN device", "tunnel-key", THOUSAND),
+  kernel("kernel-tc-60k", "tc BPF, kernel's VXLAN device", "tunnel-key", 60_000),
 ];
 
 /** Rows that the words name, in full or by a part, and those that they are held against. */
@@ -167,33 +187,5 @@ export function withBuilds(rows: readonly RowPlan[], objects: readonly string[])
       return { ...row, name: `${name}@${build}`, over: name, subject: { ...subject, object } };
     });
     return [row, ...others];
-  });
-}
-
-/** A row that is ready to run. */
-export interface Row {
-  readonly plan: RowPlan;
-  /** Undefined: no program, the stack forwards. */
-  readonly program: BpfProgram | undefined;
-  readonly plane?: Plane;
-}
-
-/** Makes tables and programs for the rows. `progress` is told what takes long. */
-export function prepareRows(chain: Chain, plans: readonly RowPlan[], progress: (text: string) => void): readonly Row[] {
-  const lookups = new Map<number, LookupTables>();
-  return plans.map((plan): Row => {
-    const { subject, name, vms } = plan;
-    if (subject.kind === "kernel") return { plan, program: undefined };
-    if (subject.kind === "bare") return { plan, program: chain.object.program(subject.program) };
-    progress(`${name}: ${vms.toLocaleString("en")} VMs`);
-    if (subject.kind === "lookup") {
-      const tables = lookups.get(vms) ?? new LookupTables(chain, vms);
-      lookups.set(vms, tables);
-      return { plan, program: tables.program(subject.program) };
-    }
-    const { kind, ...edge } = subject;
-    // Names in bpffs have no dot.
-    const { plane } = buildEdge(chain, join("/sys/fs/bpf", name.replaceAll(".", "-")), { ...edge, vms });
-    return { plan, plane, program: plane.program(edge.duty === "decapsulate" ? "underlay" : "access") };
   });
 }
