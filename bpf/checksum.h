@@ -3,6 +3,7 @@
 #ifndef UNUM_CHECKSUM_H
 #define UNUM_CHECKSUM_H
 
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/ip.h>
 #include <bpf/bpf_helpers.h>
@@ -16,6 +17,14 @@ static __always_inline __u16 checksum_fold(__u64 sum)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return sum;
+}
+
+/* Whether a sum over a header with its check field says that it is whole. Of up to 2^16 words of 32 bits. */
+static __always_inline bool checksum_is_right(__u64 sum)
+{
+	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+	/* A multiple of 0xffff: adding its halves once more gives 0xffff, and no other sum does. */
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
 typedef __u32 __attribute__((may_alias)) checksum_word;

@@ -154,7 +154,7 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 		return OUTCOME_PASS;
 	packet->network = link.bytes;
 	packet->transmit = record->transmit;
-	if (features.inner6 && link.protocol == bpf_htons(ETH_P_IPV6)) {
+	if (link.protocol == bpf_htons(ETH_P_IPV6) && features.inner6) {
 		const struct ipv6hdr *ip = cursor_take(&cursor, sizeof(*ip));
 
 		measure_frame(ctx, packet,
@@ -162,7 +162,7 @@ static __always_inline outcome classify_access(struct xdp_md *ctx, struct packet
 		end = respond_neighbour(ctx, packet);
 		return end ? end : classify_access6(ctx, packet);
 	}
-	if (features.inner6 && !record->address)
+	if (!record->address && features.inner6)
 		return OUTCOME_PASS;
 	if (link.protocol == bpf_htons(ETH_P_ARP)) {
 		measure_frame(ctx, packet, 0);

@@ -130,7 +130,7 @@ static __always_inline outcome match_outer4(struct xdp_md *ctx, struct packet *p
 	    length < header + VXLAN_BYTES + ETHERNET_BYTES ||
 	    (!transport.nvgre && bpf_ntohs(transport.length) != length - IPV4_BYTES))
 		return OUTCOME_DROP(DROP_MALFORMED);
-	if (checksum_fold(checksum_ipv4_sum(ip)) != 0xffff)
+	if (!checksum_is_right(checksum_ipv4_sum(ip)))
 		return OUTCOME_DROP(DROP_BAD_CHECKSUM);
 	outer->header = ETHERNET_BYTES + header;
 	outer->end = ETHERNET_BYTES + length;

@@ -78,7 +78,7 @@ static __always_inline outcome encapsulate_as(struct xdp_md *ctx, struct packet 
 	const __u32 network = outer + ETHERNET_BYTES;
 	__u32 zero = 0, outer_length = packet->length + network - ETHERNET_BYTES;
 	const struct edge *edge_entry = bpf_map_lookup_elem(&edge, &zero);
-	const __u8 *inner_destination = packet->has_mac ? packet->mac : tunnel->overlay_mac;
+	union vm_value to = packet->vm;
 	__u64 hash = entropy(packet, profile, inner6);
 	struct cursor cursor;
 	outcome end;
@@ -105,18 +105,19 @@ static __always_inline outcome encapsulate_as(struct xdp_md *ctx, struct packet 
 	} else {
 		write_udp(frame + format, entropy_port(hash), profile.port,
 			  outer_length - ip_bytes(family));
-		if (features.geneve && profile.encapsulation == ENCAPSULATION_GENEVE)
+		if (profile.encapsulation == ENCAPSULATION_GENEVE && features.geneve)
 			write_geneve(frame + format + UDP_BYTES, packet->vni);
 		else
 			write_vxlan(frame + format + UDP_BYTES, packet->vni);
 	}
-	write_ethernet(frame + outer, inner_destination, edge_entry->mac,
-		       inner6 ? ETH_P_IPV6 : ETH_P_IP);
+	if (!to.word)
+		mac_copy(to.mac, tunnel->overlay_mac);
+	write_ethernet(frame + outer, to.mac, edge_entry->mac, inner6 ? ETH_P_IPV6 : ETH_P_IP);
 	if (inner6)
 		rewrite_inner6(frame + network, packet->tos, !packet->originated);
 	else
 		rewrite_inner(frame + network, packet->tos, !packet->originated);
-	if (features.udp_checksum && profile.flags & PROFILE_UDP_CHECKSUM && !nvgre &&
+	if (profile.flags & PROFILE_UDP_CHECKSUM && features.udp_checksum && !nvgre &&
 	    !udp_checksum_write(ctx, family, outer_length - ip_bytes(family)))
 		return OUTCOME_DROP(DROP_MALFORMED);
 
@@ -160,7 +161,7 @@ static __always_inline outcome encapsulate(struct xdp_md *ctx, struct packet *pa
 {
 	union profile_word bits = {.value = profile};
 
-	if (features.mss_clamp && packet->protocol == IPPROTO_TCP)
+	if (packet->protocol == IPPROTO_TCP && features.mss_clamp)
 		mss_fit_tunnel(ctx, packet, bits.word);
 	if (!inner6 && tunnel->family == FAMILY_IPV4 &&
 	    profile.encapsulation == ENCAPSULATION_VXLAN)

@@ -169,7 +169,7 @@ static __always_inline outcome inner_parse(struct xdp_md *ctx, struct packet *pa
 	if (packet->header_bytes > IPV4_BYTES &&
 	    !options_sum(&cursor, packet->header_bytes - IPV4_BYTES, &sum))
 		return OUTCOME_DROP(DROP_MALFORMED);
-	if (checksum_fold(sum) != 0xffff)
+	if (!checksum_is_right(sum))
 		return OUTCOME_DROP(DROP_BAD_CHECKSUM);
 	if (is_martian_source(packet->source.v4) || is_martian_source(packet->destination.v4))
 		return OUTCOME_DROP(DROP_MARTIAN_ADDRESS);

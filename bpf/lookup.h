@@ -114,16 +114,6 @@ DEFINE_SLOT3(moved6)
 DEFINE_SLOT3(service6)
 DEFINE_SLOT3(source6)
 
-/* The last word of a VM's slot, of either family. Never 0 in a slot that is used. */
-union vm_value {
-	__u64 word;
-	struct {
-		__u8 mac[6];
-		__u16 endpoint : 14;
-		__u16 policy : 2;
-	};
-};
-
 union route_word {
 	__u64 word;
 	struct route value;

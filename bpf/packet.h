@@ -41,10 +41,13 @@ static __always_inline __u32 overhead_bytes(__u8 family, __u8 encapsulation)
 	return ip_bytes(family) + format_bytes(encapsulation) + ETHERNET_BYTES;
 }
 
+/* The most that it is: IPv6, UDP. */
+#define OVERHEAD_MAX (IPV6_BYTES + UDP_BYTES + VXLAN_BYTES + ETHERNET_BYTES)
+
 /*
- * MAC addresses are compared in three parts, and copied in two. Every one of them lies at an even
- * address in frames and map values, and at a multiple of four on the stack; a compiler that does not
- * know that goes byte by byte.
+ * MAC addresses are compared and copied in two parts. Every one of them lies at an even address in
+ * frames and map values, and at a multiple of four on the stack; a compiler that does not know that
+ * goes byte by byte.
  */
 typedef __u16 __attribute__((may_alias)) mac_part;
 typedef __u32 __attribute__((may_alias)) mac_start;
@@ -55,11 +58,10 @@ static __always_inline void mac_copy(void *to, const void *from)
 	((mac_part *)to)[2] = ((const mac_part *)from)[2];
 }
 
-static __always_inline bool mac_equal(const __u8 *a, const __u8 *b)
+static __always_inline bool mac_equal(const void *a, const void *b)
 {
-	const mac_part *x = (const mac_part *)a, *y = (const mac_part *)b;
-
-	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
+	return !((*(const mac_start *)a ^ *(const mac_start *)b) |
+		 (((const mac_part *)a)[2] ^ ((const mac_part *)b)[2]));
 }
 
 /* The EtherType, which linux/if_ether.h has in a struct without any alignment: likewise. */
@@ -142,6 +144,16 @@ static __always_inline union vni_key vni_key_of(const __u8 *vni)
 	};
 }
 
+/* The last word of a VM's slot, of either family. Never 0 in a slot that is used. */
+union vm_value {
+	__u64 word;
+	struct {
+		__u8 mac[6];
+		__u16 endpoint : 14;
+		__u16 policy : 2;
+	};
+};
+
 struct packet {
 	__u32 ingress;        /* ifindex of the port it came in on */
 	__u32 received_bytes; /* frame as it came in; 0: not measured, and not changed */
@@ -175,10 +187,9 @@ struct packet {
 	__u16 to;                                            /* endpoint */
 	__u8 port_mac[ETH_ALEN] __attribute__((aligned(4))); /* that it was sent to */
 	__u16 to_circuit;
-	__u8 mac[ETH_ALEN] __attribute__((aligned(4))); /* inner destination, when it is a VM's */
-	__u16 mss;    /* that its TCP may offer at most; 0: what it likes */
-	__u32 tunnel; /* slot in tunnels of the endpoint it goes to */
-	bool has_mac;
+	union vm_value vm; /* whose MAC is the inner destination; 0: the endpoint's own is */
+	__u32 tunnel;      /* slot in tunnels of the endpoint it goes to */
+	__u16 mss;         /* that its TCP may offer at most; 0: what it likes */
 };
 
 /* Outer IPv6 with the longest Geneve options ends at 336. */

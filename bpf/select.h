@@ -177,10 +177,8 @@ static __always_inline __u32 select_direct(struct packet *packet, union vm_value
 		if (standby && !select_endpoint(packet, standby, tunnel))
 			refusal = DROP_NONE;
 	}
-	if (!refusal) {
-		mac_copy(packet->mac, vm.mac);
-		packet->has_mac = true;
-	}
+	if (!refusal)
+		packet->vm = vm;
 	return refusal;
 }
 

@@ -84,21 +84,23 @@ static __always_inline outcome forward_to_endpoint(struct xdp_md *ctx, struct pa
 						   const struct tunnel *tunnel, bool inner6)
 {
 	union profile_word profile = {.value = profile_get(tunnel->profile)};
-	__u32 overhead = overhead_bytes(tunnel->family, profile.value.encapsulation);
 
 	if (!(profile.value.flags & PROFILE_VALID))
 		return OUTCOME_DROP(DROP_INVALID_ENTRY);
 	if (packet->ttl <= 1)
 		return refuse_ttl(ctx, packet, inner6);
 	/* What every path takes needs no look at this one. */
-	if (packet->length + overhead > PATH_MTU_MIN || tunnel->mtu < PATH_MTU_MIN) {
+	if (packet->length + OVERHEAD_MAX > PATH_MTU_MIN || tunnel->mtu < PATH_MTU_MIN) {
 		__u32 mtu = tunnel_inner_mtu(packet->tunnel, profile.word, packet->to);
 
 		if (packet->length > mtu)
 			return refuse_size(ctx, packet, mtu, inner6);
 	}
-	if (features.rate_limit && !limits_allow_sending(tunnel->profile, packet->length + overhead,
-							 packet->tenant, packet->length))
+	if (features.rate_limit &&
+	    !limits_allow_sending(tunnel->profile,
+				  packet->length + overhead_bytes(tunnel->family,
+								  profile.value.encapsulation),
+				  packet->tenant, packet->length))
 		return OUTCOME_DROP(DROP_RATE_LIMIT);
 	return encapsulate(ctx, packet, tunnel, profile.value, inner6);
 }
@@ -167,7 +169,7 @@ static __always_inline outcome forward(struct xdp_md *ctx, struct packet *packet
 	} else {
 		decide_policy(packet, PATH_POLICY_INHERIT);
 	}
-	if (may_take_route(packet, refusal)) {
+	if (refusal && may_take_route(packet, refusal)) {
 		if (!route_find(packet, &packet->destination, inner6, &route))
 			return OUTCOME_DROP(refusal);
 		if (route.kind == ROUTE_KIND_SELF)
@@ -201,8 +203,8 @@ static __always_inline outcome reply_encapsulate(struct xdp_md *ctx, struct pack
 	if (packet->length > tunnel_inner_mtu(packet->tunnel, profile.word, packet->from))
 		return OUTCOME_DROP(DROP_TOO_BIG);
 	packet->to = packet->from;
-	packet->has_mac = true;
-	mac_copy(packet->mac, packet->sender_mac);
+	packet->vm.endpoint = packet->from;
+	mac_copy(packet->vm.mac, packet->sender_mac);
 	return encapsulate_any(ctx, packet, profile.word);
 }
 
@@ -233,7 +235,7 @@ __noinline outcome forward6(struct xdp_md *ctx, struct packet *packet)
 static __always_inline outcome forward_packet(struct xdp_md *ctx, struct packet *packet)
 {
 	outcome end =
-		features.inner6 && packet->inner6 ? forward6(ctx, packet) : forward4(ctx, packet);
+		packet->inner6 && features.inner6 ? forward6(ctx, packet) : forward4(ctx, packet);
 
 	return end & OUTCOME_SEND_BACK ? send_back(ctx, packet, end) : end;
 }
@@ -267,7 +269,7 @@ int unum_access(struct xdp_md *ctx)
 	outcome end = classify_access(ctx, &packet);
 
 	if (!end)
-		end = features.inner6 && packet.inner6 ? forward6(ctx, &packet)
+		end = packet.inner6 && features.inner6 ? forward6(ctx, &packet)
 						       : forward(ctx, &packet, false);
 	return verdict_finish(ctx, &packet, end);
 }

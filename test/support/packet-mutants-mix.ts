@@ -45,7 +45,7 @@ const tunnels: readonly Mutant[] = [
   mutant(
     "encapsulate.h",
     "Geneve is VXLAN",
-    "if (features.geneve && profile.encapsulation == ENCAPSULATION_GENEVE)",
+    "if (profile.encapsulation == ENCAPSULATION_GENEVE && features.geneve)",
     "if (false)",
   ),
   mutant(

@@ -49,12 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("encapsulate.h", "padding travels on", "if (packet->frame_bytes <= wanted)", "if (true)"),
   mutant("encapsulate.h", "DSCP is always copied", "profile.dscp == PROFILE_DSCP_COPY ?", "true ?"),
   mutant("encapsulate.h", "ECN is copied in compatibility mode", "profile.flags & PROFILE_ECN_COMPATIBILITY ? 0 :", ""),
-  mutant(
-    "encapsulate.h",
-    "the VM's MAC is not used",
-    "packet->has_mac ? packet->mac : tunnel->overlay_mac",
-    "tunnel->overlay_mac",
-  ),
+  mutant("encapsulate.h", "the VM's MAC is not used", "if (!to.word)\n\t\tmac_copy(to.mac", "mac_copy(to.mac"),
   mutant(
     "decapsulate.h",
     "the outer source is not looked up with the destination",
@@ -80,7 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "decapsulate.h",
     "the outer checksum is not verified",
-    "if (checksum_fold(checksum_ipv4_sum(ip)) != 0xffff)\n\t\treturn OUTCOME_DROP(DROP_BAD_CHECKSUM);",
+    "if (!checksum_is_right(checksum_ipv4_sum(ip)))\n\t\treturn OUTCOME_DROP(DROP_BAD_CHECKSUM);",
     "",
   ),
   mutant(
@@ -101,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     "else if (outer_ecn == 1 && ecn == 2)",
     "else if (false)",
   ),
-  mutant("inner.h", "the inner checksum is not verified", "if (checksum_fold(sum) != 0xffff)", "if (false)"),
+  mutant("inner.h", "the inner checksum is not verified", "if (!checksum_is_right(sum))", "if (false)"),
   mutant("inner.h", "options are not in the checksum", "*sum += words[1];", ""),
   mutant("inner.h", "the total length may be longer than the frame", "|| packet->network + packet->length > end)", ")"),
   mutant("packet.h", "what lies behind the first buffer does not count", "if (bytes != packet_end)", "if (false)"),
