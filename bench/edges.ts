@@ -20,7 +20,6 @@ import { UnumError } from "../src/errors.ts";
 import { DEFAULT_VM6_CAPACITY } from "../src/model/index.ts";
 import { readInterfaces } from "../src/netlink/index.ts";
 import type { Chain } from "./chain.ts";
-import { timeNs } from "./clock.ts";
 import { type Mix, PLAIN } from "./mixes.ts";
 import {
   type DocumentOptions,
@@ -57,8 +56,6 @@ export interface BuiltEdge {
   readonly plane: Plane;
   /** By name. */
   readonly endpoints: ReadonlyMap<string, number>;
-  /** How long filling the VM table took, grace periods included. */
-  readonly fillNs: number;
   /** Plans what makes the tables equal to the same document with something changed; calling the result does it. */
   readonly plan: (more: Partial<DocumentOptions>) => () => void;
 }
@@ -154,10 +151,8 @@ export function buildEdge(chain: Chain, directory: string, plan: EdgePlan): Buil
         ? packVms(plane.layout.btf, vms, indexes, side.vni)
         : packVms6(plane.layout.btf, vms, indexes);
     });
-    const fillNs = timeNs(() => {
-      for (const slots of puts) table.changeAll({ puts: slots, deletes: new Uint8Array(0) });
-    });
-    return { plane, endpoints, fillNs, plan: (more) => planChange(more).carryOut };
+    for (const slots of puts) table.changeAll({ puts: slots, deletes: new Uint8Array(0) });
+    return { plane, endpoints, plan: (more) => planChange(more).carryOut };
   } catch (thrown) {
     plane.close();
     throw thrown;

@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { CLI } from "../lab/edge.ts";
 import { executeIn } from "../lab/network.ts";
 import { SLOT_BYTES, WORD_BYTES } from "../src/bpf/bucket-table.ts";
+import { readLayout } from "../src/dataplane/index.ts";
 import { UnumError } from "../src/errors.ts";
 import type { Chain } from "./chain.ts";
 import { type ChangesResult, measureChanges } from "./changes.ts";
-import { buildEdge, packVms } from "./edges.ts";
+import { buildEdge, OBJECTS, packVms } from "./edges.ts";
+import { timeFill } from "./lookups.ts";
 import { type MemoryResult, measureMemory } from "./memory.ts";
 import { documentOf, serverName, TENANT, vmAddress } from "./plan.ts";
 import { percentile, type Spread, spread } from "./statistics.ts";
@@ -48,7 +50,7 @@ const latency = (samples: readonly number[]): Latency => ({
 
 export async function measureHost(chain: Chain, plan: HostPlan, progress: (text: string) => void): Promise<HostResult> {
   progress(`bulk load: ${plan.bulkVms.toLocaleString("en")} VMs`);
-  const bulk = measureBulk(chain, plan);
+  const bulk = measureBulk(plan);
   progress("one VM changed");
   const change = measureChange(chain, plan);
   progress("unum vm set");
@@ -61,19 +63,11 @@ export async function measureHost(chain: Chain, plan: HostPlan, progress: (text:
 const AGAIN = 100;
 
 /** A packed buffer into an empty table. */
-function measureBulk(chain: Chain, { bulkVms: vms, bulkRepeats }: HostPlan): HostResult["bulk"] {
-  const rate = (repeat: number, capacity: number) => {
-    const edge = buildEdge(chain, `/sys/fs/bpf/bulk-${repeat}`, { duty: "encapsulate", vms, capacity });
-    edge.plane.close();
-    edge.plane.pins.remove();
-    return (vms / edge.fillNs) * 1e9;
-  };
-  const [tight, roomy]: [number[], number[]] = [[], []];
-  for (let repeat = 0; repeat < bulkRepeats; repeat++) {
-    tight.push(rate(repeat, vms));
-    roomy.push(rate(repeat, vms * 1.5));
-  }
-  return { vms, tightPerSecond: spread(tight), roomyPerSecond: spread(roomy) };
+function measureBulk({ bulkVms: vms, bulkRepeats }: HostPlan): HostResult["bulk"] {
+  const slots = packVms(readLayout(`${OBJECTS}/unum.bpf.o`).btf, vms, [1]);
+  const rates = (capacity: number) =>
+    spread(Array.from({ length: bulkRepeats }, () => (vms / timeFill(slots, capacity)) * 1e9));
+  return { vms, tightPerSecond: rates(vms), roomyPerSecond: rates(vms * 1.5) };
 }
 
 function timeUs(act: () => void): number {

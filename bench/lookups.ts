@@ -8,6 +8,7 @@ import type { BpfProgram } from "../src/bpf/program.ts";
 import { vmBuckets } from "../src/dataplane/index.ts";
 import { UnumError } from "../src/errors.ts";
 import type { Chain } from "./chain.ts";
+import { timeNs } from "./clock.ts";
 import { OBJECTS, packVms } from "./edges.ts";
 
 export type LookupProgram = "lookup_buckets" | "lookup_pages" | "lookup_hash";
@@ -76,6 +77,16 @@ export class LookupTables {
     }
     this.#fillTable("directory", WORD_BYTES, Buffer.concat(directory));
   }
+}
+
+/** How long it takes to put packed slots into an empty table that is made for so many VMs. */
+export function timeFill(puts: Uint8Array, capacity: number): number {
+  using object = BpfObject.open(`${OBJECTS}/lookups.bpf.o`);
+  object.setMaxEntries("buckets", vmBuckets("vms4", capacity));
+  object.load();
+  const moves = { map: object.map("moves"), offset: 0 };
+  using table = BucketTable.open(object.map("buckets"), { seed: SEED, moves });
+  return timeNs(() => table.changeAll({ puts, deletes: NOTHING }));
 }
 
 function settingOffset(btf: Btf, name: string): number {

@@ -64,6 +64,8 @@ async function measure(options: BenchOptions): Promise<number> {
   const measured = prepared.length === 0 ? undefined : await measureRows(prepared, pace, progress);
   if (options.delays !== undefined) progress("a frame alone");
   const delays = options.delays === undefined ? [] : measureDelays(prepared, options.delays);
+  // The host's side attaches programs of its own.
+  chain.setProgram(undefined);
   for (const { plane } of prepared) plane?.close();
   await stayOn(undefined);
   if (options.twoCores) progress("two chains at once");

@@ -18,7 +18,7 @@ touches no interface of this machine, and leaves nothing behind but the result.
   --rows WORDS   only rows with one of these words in their name, and those they are held against;
                  "host" stands for the host's side, "delay" for the time of a frame alone, and
                  "two-cores" for two chains at once. Comma-separated
-  --rounds N     rounds, at least 1 (9; with --quick 5)
+  --rounds N     rounds, at least 1 (7; with --quick 5)
   --packets N    frames of one run, at least 500000, or setting up the run is what is measured
   --cpu N        core to run on (the last one)
   --json FILE    where to write the result as well as to build/bench/result.json
@@ -45,7 +45,7 @@ export interface BenchOptions {
 
 const FULL_HOST: HostPlan = { bulkVms: 4_000_000, bulkRepeats: 5, changes: 50_000, commands: 11, watched: 50 };
 const QUICK_HOST: HostPlan = { bulkVms: 1_000_000, bulkRepeats: 5, changes: 20_000, commands: 5, watched: 15 };
-const FULL_TWO_CORES: TwoCoresPlan = { rounds: 9, packets: 1_000_000 };
+const FULL_TWO_CORES: TwoCoresPlan = { rounds: 7, packets: 1_000_000 };
 const QUICK_TWO_CORES: TwoCoresPlan = { rounds: 5, packets: 500_000 };
 
 function usage(what: string, expected: string): UnumError {
@@ -102,7 +102,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       build.map((file) => resolve(file)),
     ),
     pace: {
-      rounds: integer("rounds", rounds, quick ? 5 : 9, 1, 1000),
+      rounds: integer("rounds", rounds, quick ? 5 : 7, 1, 1000),
       packets: integer("packets", packets, 500_000, 500_000, 100_000_000),
       warmUpPackets: quick ? 20_000 : 50_000,
     },
