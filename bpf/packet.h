@@ -190,6 +190,7 @@ struct packet {
 	union vm_value vm; /* whose MAC is the inner destination; 0: the endpoint's own is */
 	__u32 tunnel;      /* slot in tunnels of the endpoint it goes to */
 	__u16 mss;         /* that its TCP may offer at most; 0: what it likes */
+	__u8 unsummed; /* enum family of the outer headers whose UDP checksum is still to be written */
 };
 
 /* Outer IPv6 with the longest Geneve options ends at 336. */

@@ -262,6 +262,16 @@ static __always_inline outcome receive_tunnel(struct xdp_md *ctx, struct packet 
 	return end;
 }
 
+/* Completes what leaves, and counts. */
+static __always_inline int finish(struct xdp_md *ctx, struct packet *packet, outcome end)
+{
+	if (features.udp_checksum && packet->unsummed &&
+	    !udp_checksum_write(ctx, packet->unsummed,
+				packet->length + ETHERNET_BYTES + VXLAN_BYTES + UDP_BYTES))
+		end = OUTCOME_DROP(DROP_MALFORMED);
+	return verdict_finish(ctx, packet, end);
+}
+
 SEC("xdp.frags")
 int unum_access(struct xdp_md *ctx)
 {
@@ -271,7 +281,7 @@ int unum_access(struct xdp_md *ctx)
 	if (!end)
 		end = packet.inner6 && features.inner6 ? forward6(ctx, &packet)
 						       : forward(ctx, &packet, false);
-	return verdict_finish(ctx, &packet, end);
+	return finish(ctx, &packet, end);
 }
 
 SEC("xdp.frags")
@@ -282,7 +292,7 @@ int unum_underlay(struct xdp_md *ctx)
 
 	if (!end)
 		end = forward_packet(ctx, &packet);
-	return verdict_finish(ctx, &packet, end);
+	return finish(ctx, &packet, end);
 }
 
 /* classify_access with a stack of its own; unum_access has it inline, where it costs least. */
@@ -307,7 +317,7 @@ int unum_both(struct xdp_md *ctx)
 		end = classify_either(ctx, &packet);
 	if (!end)
 		end = forward_packet(ctx, &packet);
-	return verdict_finish(ctx, &packet, end);
+	return finish(ctx, &packet, end);
 }
 
 char program_license[] SEC("license") = "Dual BSD/GPL";
