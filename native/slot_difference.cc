@@ -75,12 +75,16 @@ template <size_t key_words> class Difference
 		}
 	}
 
+	// Keys differ in few bits, and in any of them: each must reach the lowest ones.
 	size_t hash(const Key &key) const
 	{
 		uint64_t hash = 0;
 		for (uint64_t word : key.words) {
-			hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-			hash ^= hash >> 32;
+			for (uint64_t multiplier : {0x9e3779b97f4a7c15ull, 0xd6e8feb86659fd93ull}) {
+				hash = (hash ^ word) * multiplier;
+				hash ^= hash >> 32;
+				word = 0;
+			}
 		}
 		return hash & (places_.size() - 1);
 	}

@@ -26,12 +26,16 @@ const PLAIN_BORDERS = Object.fromEntries(
 
 export type Cell = string | number | bigint | undefined;
 
+/** For headings, where the terminal can. */
+export function bold(context: Context): (text: string) => string {
+  return pc.createColors(context.streams.stdout.isTTY === true && process.env.NO_COLOR === undefined).bold;
+}
+
 /** Columns aligned by spaces; numbers to the right; "-" where there is nothing. */
 export function table(context: Context, headings: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  const colors = pc.createColors(context.streams.stdout.isTTY === true && process.env.NO_COLOR === undefined);
   const isNumber = headings.map((_, column) => rows.every((row) => typeof row[column] !== "string"));
   const view = new Table({
-    head: headings.map((heading) => colors.bold(heading)),
+    head: headings.map((heading) => bold(context)(heading)),
     chars: { ...PLAIN_BORDERS, middle: "  " },
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
     colAligns: isNumber.map((number) => (number && rows.length > 0 ? "right" : "left")),

@@ -1,25 +1,92 @@
 // Changing the document on disk: read, edit, check, replace, apply, with the edge's lock held from the first to the last.
 
+import type { IpAddress } from "../address/index.ts";
 import { PinDirectory } from "../dataplane/index.ts";
-import type { Edit, ParsedDocument } from "../document/index.ts";
-import { editDocument, parseModel, readDocumentFile, writeDocumentFile } from "../document/index.ts";
+import type { Edit, Import, ImportOptions, ParsedDocument, StagedInventory } from "../document/index.ts";
+import {
+  editDocument,
+  hasPath,
+  parseModel,
+  readDocumentFile,
+  readImport,
+  stageImport,
+  stageVmChange,
+  writeDocumentFile,
+} from "../document/index.ts";
 import { applyEdge, loadOptionsOf, planEdge } from "../edge/reconcile.ts";
+import type { Vm } from "../model/index.ts";
 import type { CommonOptions, Context } from "./context.ts";
+import { say } from "./context.ts";
 import { loadPlane, sayApplied, sayNotices } from "./edge.ts";
+import { Progress } from "./progress.ts";
+import { count } from "./render.ts";
 
-interface Edited extends ParsedDocument {
-  readonly text: string;
-  readonly changed: string;
+/** The state as it will be, and what makes it so. */
+interface Changed extends ParsedDocument {
+  readonly write: () => void;
 }
 
-function edit(file: string, edits: readonly Edit[]): Edited {
-  const text = readDocumentFile(file);
+type Change = (progress: Progress) => Changed & Disposable;
+
+const NOTHING = { [Symbol.dispose]: () => {} };
+
+/** Makes the change in what the file says, and in the maps; the file is replaced when the change is valid and fits. */
+async function carryOutChange(context: Context, options: CommonOptions, change: Change): Promise<void> {
+  const started = performance.now();
+  using progress = new Progress(context);
+  // Tables that do not exist yet are made for what the document says, and only for one that is right.
+  const loaded = new PinDirectory(options.pinDir).isLoaded();
+  const plane = loadPlane(context, options, loaded ? undefined : firstOptions(change, progress));
   try {
-    const changed = editDocument(text, file, edits);
-    return { text, changed, ...parseModel(changed, file) };
+    using changed = change(progress);
+    progress.phase("comparing");
+    const plan = await planEdge(plane, changed.model, context);
+    changed.write();
+    if (options.json !== true) sayNotices(context, options.state, changed.notices);
+    progress.phase("writing");
+    const applied = applyEdge(plane, plan);
+    progress.end();
+    sayApplied(context, options, applied, started);
+  } finally {
+    plane.close();
+  }
+}
+
+function firstOptions(change: Change, progress: Progress): ReturnType<typeof loadOptionsOf> {
+  using changed = change(progress);
+  return loadOptionsOf(changed.model);
+}
+
+/** What a change makes of a file; one that was wrong before is told as that, by the places that it has. */
+function orOldProblems<T>(file: string, change: () => T): T {
+  try {
+    return change();
   } catch (thrown) {
-    // A document that is wrong already is told as that: its places are those of the file, not of the text that would be.
-    parseModel(text, file);
+    parseModel(readDocumentFile(file), file);
+    throw thrown;
+  }
+}
+
+function ofEdits(file: string, edits: readonly Edit[], progress: Progress): Changed & Disposable {
+  const text = readDocumentFile(file);
+  return orOldProblems(file, () => {
+    const changed = editDocument(text, file, edits);
+    const write = (): void => {
+      if (changed !== text) writeDocumentFile(file, changed);
+    };
+    return { ...parseModel(changed, file, { progress: progress.reader() }), write, ...NOTHING };
+  });
+}
+
+function ofInventory(file: string, staged: StagedInventory, progress: Progress): Changed & Disposable {
+  try {
+    return orOldProblems(file, () => ({
+      ...parseModel(staged.text, file, { inventory: staged.staged, progress: progress.reader() }),
+      write: () => staged.commit(),
+      [Symbol.dispose]: () => staged[Symbol.dispose](),
+    }));
+  } catch (thrown) {
+    staged[Symbol.dispose]();
     throw thrown;
   }
 }
@@ -28,19 +95,49 @@ function edit(file: string, edits: readonly Edit[]): Edited {
  * Changes one object in the document and in the maps. The document is replaced only after the changed one is valid, and fits
  * into the tables; the maps follow at once.
  */
-export async function changeSource(context: Context, options: CommonOptions, edits: readonly Edit[]): Promise<void> {
-  const started = performance.now();
+export function changeSource(context: Context, options: CommonOptions, edits: readonly Edit[]): Promise<void> {
   const file = options.state;
-  // Tables that do not exist yet are made for what the document says, and only for one that is right.
-  const loaded = new PinDirectory(options.pinDir).isLoaded();
-  const plane = loadPlane(context, options, loaded ? undefined : loadOptionsOf(edit(file, edits).model));
-  try {
-    const { text, changed, model, notices } = edit(file, edits);
-    const plan = await planEdge(plane, model, context);
-    if (changed !== text) writeDocumentFile(file, changed);
-    if (options.json !== true) sayNotices(context, file, notices);
-    sayApplied(context, options, applyEdge(plane, plan), started);
-  } finally {
-    plane.close();
-  }
+  return carryOutChange(context, options, (progress) => {
+    const inventory = inventoryEdit(file, edits);
+    return inventory === undefined ? ofEdits(file, edits, progress) : ofInventory(file, inventory, progress);
+  });
+}
+
+/** The change of a VM that the inventory has; undefined when it is the document that has it, or nobody. */
+function inventoryEdit(file: string, edits: readonly Edit[]): StagedInventory | undefined {
+  const [edit, ...more] = edits;
+  if (edit === undefined || more.length > 0) return undefined;
+  const [section, tenant = "", kind, address = ""] = edit.path;
+  if (section !== "tenants" || kind !== "vms") return undefined;
+  const text = readDocumentFile(file);
+  if (hasPath(text, file, edit.path) || !hasPath(text, file, ["vmInventory"])) return undefined;
+  const old = parseModel(text, file)
+    .model.tenants.get(tenant)
+    ?.vms.get(address as IpAddress);
+  if (old === undefined) return undefined;
+  if (edit.op === "delete") return stageVmChange(file, tenant, address as IpAddress, undefined);
+  const { server, mac, policy } = { ...old, ...(edit.value as Partial<Vm>) };
+  const vm = policy === undefined ? { server, mac } : { server, mac, policy };
+  return stageVmChange(file, tenant, address as IpAddress, vm);
+}
+
+/** Brings VMs of a file into the document's inventory and the maps: all of them, or none. */
+export function importVms(
+  context: Context,
+  options: CommonOptions,
+  wanted: ImportOptions & { readonly replace: boolean },
+): Promise<void> {
+  const file = options.state;
+  // Standard input can be read once.
+  let read: Import | undefined;
+  return carryOutChange(context, options, (progress) => {
+    read ??= readImport(file, { ...wanted, progress: progress.bytes("reading") });
+    const staged = stageImport(file, read, wanted.replace);
+    const changed = ofInventory(file, staged, progress);
+    const write = (): void => {
+      changed.write();
+      if (options.json !== true) say(context, `${staged.inventory}: ${count(staged.vms, "VM")} imported`);
+    };
+    return { ...changed, write, [Symbol.dispose]: () => changed[Symbol.dispose]() };
+  });
 }

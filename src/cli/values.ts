@@ -54,6 +54,13 @@ export function integer(range: keyof typeof RANGES): (text: string) => number {
   };
 }
 
+/** A number of things to show. */
+export function positive(text: string): number {
+  const value = /^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : 0;
+  if (value > 0) return value;
+  throw new InvalidArgumentError("expected a number above 0");
+}
+
 export function dscp(text: string): "copy" | number {
   if (text === "copy") return "copy";
   try {

@@ -1,7 +1,7 @@
 // What `unum show` lists: each kind of object as data for programs, and as rows for people.
 
 import type { InterfaceAddress, InterfaceAddress6, IpAddress, Mac } from "../address/index.ts";
-import { compareIp, comparePrefix, ipFamily } from "../address/index.ts";
+import { comparePrefix, ipFamily } from "../address/index.ts";
 import type { LearnedPeer, Observed, PathMtu, Plane } from "../dataplane/index.ts";
 import { observePorts, readLearnedPeers, readPathMtus } from "../dataplane/index.ts";
 import type { Circuit, Gateway, Model, RateLimit, Server } from "../model/index.ts";
@@ -259,25 +259,6 @@ export const VIEWS: Readonly<Record<string, View>> = {
       prefix: ({ prefix }) => prefix,
       via: ({ via }) => list(via),
       circuit: ({ circuit }) => circuit,
-    },
-  ),
-  vms: view(
-    ({ model }) =>
-      sorted(model.tenants).flatMap(([tenant, { vms }]) =>
-        sorted(new Map(vms), compareIp).map(([address, { server, mac, policy }]) => ({
-          tenant,
-          address,
-          server,
-          mac,
-          policy,
-        })),
-      ),
-    {
-      tenant: ({ tenant }) => tenant,
-      address: ({ address }) => address,
-      server: ({ server }) => server,
-      mac: ({ mac }) => mac,
-      policy: ({ policy }) => policy,
     },
   ),
   ports: view(({ plane }) => observePorts(plane).map((port) => ({ ...port })), {

@@ -18,5 +18,7 @@ export type { PortProbe, Seen } from "./probe.ts";
 export { readLayout } from "./programs.ts";
 export { vmBuckets } from "./tables.ts";
 export { vmDifference } from "./vm-changes.ts";
+export type { ListedVm, VmSelection } from "./vm-list.ts";
+export { listVms } from "./vm-list.ts";
 export type { Writes } from "./writes.ts";
 export { planWrites, writeCount } from "./writes.ts";

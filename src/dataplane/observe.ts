@@ -100,7 +100,8 @@ function readGroups(plane: Plane, routes: Iterable<Uint8Array>): Map<number, Uin
   return groups;
 }
 
-export function observe(plane: Plane): Observed {
+/** @param withVms false: tenants have no VMs, for who reads those in another way */
+export function observe(plane: Plane, withVms = true): Observed {
   const { layout } = plane;
   const names = new Map<string, string>();
   for (const [key, value] of plane.map("names").entries()) {
@@ -114,7 +115,8 @@ export function observe(plane: Plane): Observed {
   const circuits = readWordsAndRecords(plane, CIRCUIT_MAPS);
   const tenants = readWordsAndRecords(plane, TENANT_MAPS);
   const { members, retired } = readMembers(plane);
-  const vms = { vms4: plane.slots("vms4"), vms6: plane.slots("vms6") };
+  const read = (table: TableName): Uint8Array => (withVms ? plane.slots(table) : new Uint8Array());
+  const vms = { vms4: read("vms4"), vms6: read("vms6") };
   const rows: Rows = {
     edge: plane.array("edge").load(0),
     profiles: readWords(plane, "profiles"),

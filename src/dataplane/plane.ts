@@ -40,6 +40,9 @@ export interface LoadOptions {
   readonly lockWaitMs?: number;
 }
 
+/** Buckets that are read at once: 1 MiB. */
+const CHUNK_BUCKETS = 16_384;
+
 const NO_FEATURES: ReadonlySet<Feature> = new Set();
 
 /** The hash of no object file. */
@@ -282,18 +285,32 @@ export class Plane {
   /** The used slots of a bucket table, one after the other. */
   slots(name: TableName): Uint8Array {
     if (this.#writable) return this.table(name).entries();
-    // A reader opens no table, since that mends it. Halves of words: a bigint for each of millions would take seconds.
-    const array = this.array(name);
-    const all = array.loadMany(0, array.length);
-    const halves = new Uint32Array(all.buffer, all.byteOffset, all.length / 4);
-    const step = slotBytes(this.layout, name) / 4;
-    let used = 0;
-    for (let at = 0; at < halves.length; at += step) {
-      if (halves[at] === 0 && halves[at + 1] === 0) continue;
-      halves.copyWithin(used, at, at + step);
-      used += step;
+    const chunks = [...this.slotChunks(name)].map((chunk) => chunk.slice());
+    const slots = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const chunk of chunks) {
+      slots.set(chunk, at);
+      at += chunk.length;
     }
-    return all.subarray(0, used * 4);
+    return slots;
+  }
+
+  /** The same, a part of the table at a time; each is good until the next. Needs no lock, and mends nothing. */
+  *slotChunks(name: TableName): Iterable<Uint8Array> {
+    const array = this.array(name);
+    const step = slotBytes(this.layout, name) / 4;
+    for (let first = 0; first < array.length; first += CHUNK_BUCKETS) {
+      const all = array.loadMany(first, Math.min(CHUNK_BUCKETS, array.length - first));
+      // Halves of words: a bigint for each of millions would take seconds.
+      const halves = new Uint32Array(all.buffer, all.byteOffset, all.length / 4);
+      let used = 0;
+      for (let at = 0; at < halves.length; at += step) {
+        if (halves[at] === 0 && halves[at + 1] === 0) continue;
+        if (at !== used) halves.copyWithin(used, at, at + step);
+        used += step;
+      }
+      yield all.subarray(0, used * 4);
+    }
   }
 
   program(role: string): BpfProgram {

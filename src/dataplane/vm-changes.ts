@@ -3,7 +3,7 @@
 import type { VmDifference } from "../control/vm-difference.ts";
 import { differTenant, VmDifferences } from "../control/vm-difference.ts";
 import type { Model, Vm } from "../model/index.ts";
-import { NamePool, VmSetBuilder } from "../model/index.ts";
+import { recordVm } from "../model/index.ts";
 import type { Indexes } from "./indexes.ts";
 import type { Layout } from "./layout.ts";
 import type { Observed } from "./observe.ts";
@@ -37,8 +37,9 @@ export function vmDifference(
     if (old?.vni === vni) kept.set(vni, name);
     else differTenant(differences, name, wanted, old?.vms);
   }
-  for (const [name, { vms: present }] of before?.tenants ?? []) {
-    if (!desired.tenants.has(name)) differTenant(differences, name, undefined, present);
+  // Whoever touches the VMs of an observed tenant has all of them read.
+  for (const [name, old] of before?.tenants ?? []) {
+    if (!desired.tenants.has(name)) differTenant(differences, name, undefined, old.vms);
   }
   const names: EndpointNames = { desired: inverted(indexes), observed: inverted(observed.indexes) };
   for (const table of VM_TABLES) differTable(differences, new VmSlotReader(layout, table), vms[table], kept, names);
@@ -89,10 +90,7 @@ function sameBytes(a: Uint8Array, at: number, b: Uint8Array, from: number, lengt
 }
 
 /** The VM that a slot is, on a server that has a name. */
-export function vmAt(reader: VmSlotReader, slots: Uint8Array, at: number, names: ReadonlyMap<number, string>): Vm {
-  const builder = new VmSetBuilder(new NamePool());
+function vmAt(reader: VmSlotReader, slots: Uint8Array, at: number, names: ReadonlyMap<number, string>): Vm {
   reader.read(slots, at);
-  reader.record[reader.stride - 1] = builder.names.number(names.get(reader.endpoint(slots, at)) as string);
-  builder.addRecord(reader.record, reader.shape.addressWords);
-  return builder.build().at(0)[1];
+  return recordVm(reader.record, reader.shape.addressWords, names.get(reader.endpoint(slots, at)) as string);
 }

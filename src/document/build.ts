@@ -36,11 +36,13 @@ type Steps = readonly PathStep[];
 
 /** A model of what could be read; the reader's tree has the problems. */
 export function buildModel(reader: Reader, input: Plain): Model | undefined {
-  const root = partsOf<"version" | "edge" | "profiles" | "servers" | "gateways" | "tenants">(input);
+  const root = partsOf<"version" | "edge" | "profiles" | "servers" | "gateways" | "tenants" | "vmInventory">(input);
   // A document of another version says everything in its own way: nothing else in it is a mistake.
   if (root.version !== undefined && reader.value(shapes.version, root.version, ["version"]) === undefined)
     return undefined;
-  if (reader.object("document", shapes.document, input, []) === undefined && !isMap(input)) return undefined;
+  const document = reader.object("document", shapes.document, input, []);
+  if (document === undefined && !isMap(input)) return undefined;
+  reader.inventory = document?.vmInventory;
   return Object.freeze({
     edge: readEdge(reader, root.edge),
     profiles: readProfiles(reader, root.profiles),

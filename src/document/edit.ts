@@ -50,6 +50,11 @@ export function editDocument(text: string, fileName: string, edits: readonly Edi
   return mark + current;
 }
 
+/** Whether the document has something at a path of an edit. */
+export function hasPath(text: string, fileName: string, path: readonly string[]): boolean {
+  return lookup(readTree(text.startsWith("\ufeff") ? text.slice(1) : text, fileName).plain(), path) !== undefined;
+}
+
 function readTree(text: string, fileName: string): Tree {
   const tree = new Tree(text, fileName);
   tree.plain();

@@ -139,6 +139,12 @@ export const interfaceName = field((input): string => {
   return text;
 });
 
+/** Of a file. */
+export const path = field((input): string => {
+  if (typeof input === "string" && input !== "" && !input.includes("\0")) return input;
+  throw refuse(input, "the path of a file");
+});
+
 export function choice<const T extends string>(...choices: readonly T[]) {
   const expected = choices.length === 1 ? choices[0] : `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   return field((input): T => {

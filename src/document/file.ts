@@ -41,6 +41,14 @@ function kindOf(stats: Stats): string {
  * @throws DocumentError DOCUMENT_UNREADABLE, or DOCUMENT_INVALID when it is no UTF-8
  */
 export function readDocumentFile(path: string): string {
+  return withRegularFile(path, (fd, size) => decodeText(readAll(fd, path, size), path));
+}
+
+/**
+ * What `read` makes of the regular file at `path`.
+ * @throws DocumentError DOCUMENT_UNREADABLE, also for what the system refuses `read`
+ */
+export function withRegularFile<T>(path: string, read: (fd: number, size: number) => T): T {
   let fd: number;
   try {
     // Without O_NONBLOCK, opening a FIFO waits for its writer.
@@ -53,9 +61,9 @@ export function readDocumentFile(path: string): string {
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) throw unreadable(path, `it is ${kindOf(stats)}, expected a regular file`);
-    return decodeText(readAll(fd, path, stats.size), path);
+    return read(fd, stats.size);
   } catch (error) {
-    if (error instanceof DocumentError) throw error;
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     throw unreadable(path, (error as Error).message, undefined, error);
   } finally {
     closeSync(fd);

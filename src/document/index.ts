@@ -1,25 +1,39 @@
-// The one document that says what an edge is to be: YAML or JSON, format version 1.
+// The one document that says what an edge is to be: YAML or JSON, format version 1, and the inventory of VMs that it names.
 
+import { dirname, join } from "node:path";
 import type { Model } from "../model/index.ts";
 import { validateModel } from "../model/index.ts";
 import { buildModel } from "./build.ts";
 import { readDocumentFile } from "./file.ts";
-import type { Notice } from "./problem.ts";
+import { withVms } from "./inventory.ts";
+import { readInventory } from "./inventory-read.ts";
+import type { DocumentProblem, Notice } from "./problem.ts";
 import { invalidDocument } from "./problem.ts";
 import { Reader } from "./reader.ts";
 import { Tree } from "./tree.ts";
 
 export type { Edit, EditMap, EditValue } from "./edit.ts";
-export { editDocument } from "./edit.ts";
+export { editDocument, hasPath } from "./edit.ts";
 export { DOCUMENT_BYTES_MAX, decodeText, readDocumentFile } from "./file.ts";
+export type { Import, ImportOptions, StagedInventory } from "./inventory-change.ts";
+export { readImport, stageImport, stageVmChange } from "./inventory-change.ts";
 export type { DocumentProblem, Notice } from "./problem.ts";
 export { DocumentError, problemText } from "./problem.ts";
 export { writeDocumentFile } from "./write.ts";
+
+export interface ParseOptions {
+  /** Read in the place of the inventory that the document names; its problems have the place of that one. */
+  readonly inventory?: string | undefined;
+  /** Told how much of the inventory has been read. */
+  readonly progress?: ((bytes: number, ofBytes: number) => void) | undefined;
+}
 
 export interface ParsedDocument {
   readonly model: Model;
   /** What the document says and this version does not do. */
   readonly notices: readonly Notice[];
+  /** Path of the inventory that it names. */
+  readonly inventory: string | undefined;
 }
 
 export interface LoadedDocument extends ParsedDocument {
@@ -28,20 +42,20 @@ export interface LoadedDocument extends ParsedDocument {
 }
 
 /**
- * Reads the document at `path`.
+ * Reads the document at `path`, and its inventory.
  * @throws DocumentError DOCUMENT_UNREADABLE or DOCUMENT_INVALID, and nothing else
  */
-export function loadDocument(path: string): LoadedDocument {
+export function loadDocument(path: string, options: ParseOptions = {}): LoadedDocument {
   const text = readDocumentFile(path);
-  return { ...parseModel(text, path), text };
+  return { ...parseModel(text, path, options), text };
 }
 
 /**
- * Model of a document's text.
- * @param fileName for the problems' places
+ * Model of a document's text, and of the inventory that it names.
+ * @param fileName for the problems' places, and for an inventory, whose path is relative to it
  * @throws DocumentError DOCUMENT_INVALID with every problem and its place
  */
-export function parseModel(text: string, fileName: string): ParsedDocument {
+export function parseModel(text: string, fileName: string, options: ParseOptions = {}): ParsedDocument {
   const tree = new Tree(withoutMark(text), fileName);
   const plain = tree.plain();
   if (plain === null) {
@@ -49,12 +63,20 @@ export function parseModel(text: string, fileName: string): ParsedDocument {
     throw invalidDocument(fileName, tree.problems);
   }
   const reader = new Reader(tree);
-  const model = buildModel(reader, plain);
+  let model = buildModel(reader, plain);
+  const inventory = reader.inventory === undefined ? undefined : join(dirname(fileName), reader.inventory);
+  const found: DocumentProblem[] = [];
+  if (model !== undefined && inventory !== undefined) {
+    found.push(...readInventory(reader, model, inventory, options));
+    model = withVms(model, reader.vms);
+  }
   if (model !== undefined) {
     for (const { path, message } of validateModel(model, { unread: reader.unread })) tree.add(path, message);
   }
-  if (model === undefined || tree.problems.length > 0) throw invalidDocument(fileName, tree.problems);
-  return { model, notices: reader.notices };
+  if (model === undefined || tree.problems.length + found.length > 0) {
+    throw invalidDocument(fileName, [...tree.problems, ...found]);
+  }
+  return { model, notices: reader.notices, inventory };
 }
 
 /** Text without its byte order mark. */

@@ -2,12 +2,12 @@
 
 /** Keys by the kind of object they are in. */
 const LATER_KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
-  document: new Set(["vmInventory", "encryption"]),
+  document: new Set(["encryption"]),
   edge: new Set(["encryption"]),
   profile: new Set(["encryption"]),
   server: new Set(["encryption"]),
   gateway: new Set(["encryption"]),
-  tenant: new Set(["vmInventory", "encryption"]),
+  tenant: new Set(["encryption"]),
 };
 
 export function isLater(kind: string, key: string): boolean {

@@ -66,7 +66,9 @@ export const COLLECTED_MAX = 1000;
 const LISTED_MAX = 50;
 
 export function invalidDocument(file: string, found: readonly DocumentProblem[]): DocumentError {
-  const sorted = [...found].sort((a, b) => a.line - b.line || a.column - b.column);
+  // Those of the document before those of its inventory.
+  const rank = (problem: DocumentProblem): number => (problem.file === file ? 0 : 1);
+  const sorted = [...found].sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
   const problems = sorted.slice(0, LISTED_MAX);
   const lines = problems.map(problemText);
   if (sorted.length > problems.length) lines.push(`${file}: and ${sorted.length - problems.length} more`);

@@ -17,6 +17,8 @@ export class Reader {
   readonly notices: Notice[] = [];
   /** Paths of sections and objects that could not be read, joined by "/", for the model's validation. */
   readonly unread = new Set<string>();
+  /** Path of the inventory, as the document writes it. */
+  inventory: string | undefined;
   /** Servers' names that VMs of all tenants have by number. */
   readonly servers = new NamePool();
   /** By tenant: the VMs that the document itself has, for an inventory to add to. */
@@ -24,6 +26,11 @@ export class Reader {
 
   constructor(tree: Tree) {
     this.tree = tree;
+  }
+
+  /** Whether a section, or an object in it, could not be read. */
+  isUnread(...path: readonly string[]): boolean {
+    return path.some((_, index) => this.unread.has(path.slice(0, index + 1).join("/")));
   }
 
   notice(steps: Steps, message: string): void {

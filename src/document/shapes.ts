@@ -19,6 +19,7 @@ export const document = z.strictObject({
   servers: section,
   gateways: section,
   tenants: section,
+  vmInventory: field.path.optional(),
 });
 
 export const edge = z.strictObject({
@@ -113,6 +114,16 @@ export const route = z.strictObject({
 });
 
 export const vm = z.strictObject({ server: field.name("a server"), mac: field.mac, policy: policy.optional() });
+
+const inventoryFields = {
+  address: field.ipKey,
+  server: field.name("a server"),
+  mac: field.mac,
+  policy: policy.optional(),
+};
+/** A line of an inventory; a line of one tenant's need not name it. */
+export const inventoryVm = z.strictObject({ tenant: field.name("a tenant"), ...inventoryFields });
+export const inventoryVmOfTenant = z.strictObject({ tenant: field.name("a tenant").optional(), ...inventoryFields });
 
 export const endpointName = field.name("a server or gateway");
 export const vmAddress = field.ipKey;

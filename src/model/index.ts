@@ -12,4 +12,4 @@ export { ownAddresses } from "./validate-tenant.ts";
 export { isPlainRecord, vmProblems } from "./validate-vm.ts";
 export { POLICY_MASK } from "./vm-records.ts";
 export type { PackedVms } from "./vm-set.ts";
-export { NamePool, NO_VMS, recordAddress, VM_POLICIES, VmSet, VmSetBuilder } from "./vm-set.ts";
+export { NamePool, NO_VMS, recordAddress, recordVm, VM_POLICIES, VmSet, VmSetBuilder } from "./vm-set.ts";

@@ -67,22 +67,24 @@ export class VmRecords {
 
   /** Where the address is in the index, or where it would be. */
   #place(from: Uint32Array, at: number): number {
-    let hash = 0;
-    for (let word = at; word < at + this.addressWords; word++) {
-      hash = Math.imul(hash ^ (from[word] as number), 0x9e3779b1);
+    const { addressWords } = this;
+    const [places, words, stride] = [this.#places, this.#words, this.stride];
+    const first = from[at] as number;
+    let hash = Math.imul(first, 0x9e3779b1);
+    hash ^= hash >>> 15;
+    for (let word = 1; word < addressWords; word++) {
+      hash = Math.imul(hash ^ (from[at + word] as number), 0x9e3779b1);
       hash ^= hash >>> 15;
     }
-    const mask = this.#places.length - 1;
+    const mask = places.length - 1;
     for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const found = this.#places[place] as number;
-      if (found === 0 || this.#sameAddress(from, at, (found - 1) * this.stride)) return place;
+      const found = places[place] as number;
+      if (found === 0) return place;
+      const record = (found - 1) * stride;
+      if (words[record] !== first) continue;
+      let word = 1;
+      while (word < addressWords && words[record + word] === from[at + word]) word++;
+      if (word === addressWords) return place;
     }
-  }
-
-  #sameAddress(from: Uint32Array, at: number, record: number): boolean {
-    for (let word = 0; word < this.addressWords; word++) {
-      if (this.#words[record + word] !== from[at + word]) return false;
-    }
-    return true;
   }
 }

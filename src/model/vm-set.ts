@@ -68,6 +68,16 @@ export function recordAddress(words: Uint32Array, at: number, addressWords: 1 | 
   return ipv6FromBytes(scratchBytes);
 }
 
+/** The VM of a record whose MAC begins at `at`. */
+export function recordVm(words: Uint32Array, at: number, server: string): Vm {
+  const [high, low] = [words[at] as number, words[at + 1] as number];
+  scratchView.setUint32(0, high);
+  scratchView.setUint16(4, low >>> 16);
+  const mac = macFromBytes(scratchBytes);
+  const policy = VM_POLICIES[low & POLICY_MASK];
+  return Object.freeze(policy === undefined ? { server, mac } : { server, mac, policy });
+}
+
 export class VmSet implements Iterable<readonly [IpAddress, Vm]> {
   /** Whose numbers the records have for servers. */
   readonly names: NamePool;
@@ -128,17 +138,10 @@ export class VmSet implements Iterable<readonly [IpAddress, Vm]> {
     const records = position < this.#count4 ? this.#four : this.#six;
     const { words, stride, addressWords } = records;
     const from = (position < this.#count4 ? position : position - this.#count4) * stride;
-    return [recordAddress(words, from, addressWords), this.#vm(words, from + addressWords)];
-  }
-
-  #vm(words: Uint32Array, at: number): Vm {
-    const [high, low] = [words[at] as number, words[at + 1] as number];
-    scratchView.setUint32(0, high);
-    scratchView.setUint16(4, low >>> 16);
-    const server = this.names.name(words[at + 2] as number);
-    const mac = macFromBytes(scratchBytes);
-    const policy = VM_POLICIES[low & POLICY_MASK];
-    return Object.freeze(policy === undefined ? { server, mac } : { server, mac, policy });
+    return [
+      recordAddress(words, from, addressWords),
+      recordVm(words, from + addressWords, this.names.name(words[from + stride - 1] as number)),
+    ];
   }
 
   *[Symbol.iterator](): Iterator<readonly [IpAddress, Vm]> {
@@ -155,21 +158,20 @@ export class VmSet implements Iterable<readonly [IpAddress, Vm]> {
 
   /** How many of them each server has. */
   perServer(): ReadonlyMap<string, number> {
-    const counts = new Map<number, number>();
+    // A pool may have thousands of names, and a set a few VMs.
+    const many = this.size > this.names.size;
+    const counts = many ? new Uint32Array(this.names.size) : [];
     for (const { words, count, stride } of [this.packed4, this.packed6]) {
-      // Neighbours in a list are often on one server.
-      let [last, run] = [-1, 0];
       for (let n = 0, at = stride - 1; n < count; n++, at += stride) {
         const server = words[at] as number;
-        if (server === last) run++;
-        else {
-          if (run > 0) counts.set(last, (counts.get(last) ?? 0) + run);
-          [last, run] = [server, 1];
-        }
+        counts[server] = (counts[server] ?? 0) + 1;
       }
-      if (run > 0) counts.set(last, (counts.get(last) ?? 0) + run);
     }
-    return new Map([...counts].map(([server, count]) => [this.names.name(server), count]));
+    const found = new Map<string, number>();
+    counts.forEach((count: number, server: number) => {
+      if (count > 0) found.set(this.names.name(server), count);
+    });
+    return found;
   }
 
   /** Whether any VM has one of these policies of its own. */

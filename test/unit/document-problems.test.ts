@@ -394,12 +394,9 @@ const words: Row[] = [
 ];
 
 const later: Row[] = [
-  ["a VM inventory", `${head}§vmInventory: vms.ndjson\n`, "vmInventory is not supported by this version"],
-  [
-    "a tenant's VM inventory",
-    tenant("vni: 1, §vmInventory: vms.ndjson"),
-    "vmInventory is not supported by this version",
-  ],
+  ["a VM inventory that is not there", `${head}vmInventory: §none.ndjson\n`, "read none.ndjson: there is no such file"],
+  ["a VM inventory without a name", `${head}§vmInventory:\n`, "nothing given, expected the path of a file"],
+  ["a tenant's VM inventory", tenant("vni: 1, §vmInventory: vms.ndjson"), '"vmInventory" is no key of this tenant'],
   ["encryption", profile("§encryption: ipsec"), "encryption is not supported by this version"],
   [
     "encryption of a server",

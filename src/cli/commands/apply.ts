@@ -3,6 +3,7 @@ import { applyEdge, loadOptionsOf, planEdge } from "../../edge/reconcile.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { DEFAULT_STATE_FILE, examples, withCommonOptions } from "../context.ts";
 import { loadPlane, sayApplied, sayNotices } from "../edge.ts";
+import { Progress } from "../progress.ts";
 
 /** `unum apply`: maps and ports become what the document says. */
 export function applyCommand(context: Context): Command {
@@ -18,11 +19,17 @@ export function applyCommand(context: Context): Command {
       const started = performance.now();
       const { loadDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
-      const { model, notices } = loadDocument(file);
+      using progress = new Progress(context);
+      const { model, notices } = loadDocument(file, { progress: progress.reader() });
       const plane = loadPlane(context, options, loadOptionsOf(model));
       try {
         if (options.json !== true) sayNotices(context, file, notices);
-        sayApplied(context, options, applyEdge(plane, await planEdge(plane, model, context)), started);
+        progress.phase("comparing");
+        const plan = await planEdge(plane, model, context);
+        progress.phase("writing");
+        const applied = applyEdge(plane, plan);
+        progress.end();
+        sayApplied(context, options, applied, started);
       } finally {
         plane.close();
       }

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { CommonOptions, Context } from "../context.ts";
 import { DEFAULT_STATE_FILE, examples, jsonOption, say, stateOption } from "../context.ts";
 import { sayNotices } from "../edge.ts";
+import { Progress } from "../progress.ts";
 import { count, json } from "../render.ts";
 
 /** `unum check`: needs no privilege and reads no map. */
@@ -17,7 +18,8 @@ export function checkCommand(context: Context): Command {
       const file = argument ?? options.state;
       let loaded: ReturnType<typeof loadDocument>;
       try {
-        loaded = loadDocument(file);
+        using progress = new Progress(context);
+        loaded = loadDocument(file, { progress: progress.reader() });
       } catch (thrown) {
         // Programs that ask for JSON get the problems as data, in the place of lines for people.
         if (options.json !== true || !(thrown instanceof DocumentError)) throw thrown;

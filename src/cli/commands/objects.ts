@@ -8,6 +8,7 @@ import { examples, withCommonOptions } from "../context.ts";
 import type { ObjectSpec } from "../object-specs.ts";
 import { OBJECTS } from "../object-specs.ts";
 import * as value from "../values.ts";
+import { importCommand } from "./import.ts";
 
 /** Options as commander names them: --peer-mac is peerMac. */
 function optionKey(flags: string): string {
@@ -65,6 +66,7 @@ export function objectCommands(context: Context): Command[] {
   return OBJECTS.map((spec) => {
     const command = new Command(spec.kind).addCommand(namedCommand(context, spec, "set"));
     if (spec.deletable === false) return command.description(`set ${spec.text}`);
-    return command.description(`set or delete ${spec.text}`).addCommand(namedCommand(context, spec, "delete"));
+    command.description(`set or delete ${spec.text}`).addCommand(namedCommand(context, spec, "delete"));
+    return spec.kind === "vm" ? command.addCommand(importCommand(context)) : command;
   });
 }

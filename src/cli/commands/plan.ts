@@ -4,6 +4,7 @@ import { UnumError } from "../../errors.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { DEFAULT_STATE_FILE, examples, withCommonOptions } from "../context.ts";
 import { openPlane, sayFreshPlan, sayNotices, sayPlan } from "../edge.ts";
+import { Progress } from "../progress.ts";
 
 /** Exit status when the maps are not what the document says. */
 const DIFFERENCES = 3;
@@ -17,19 +18,23 @@ export function planCommand(context: Context): Command {
     .action(async (argument: string | undefined, options: CommonOptions) => {
       const { loadDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
-      const { model, notices } = loadDocument(file);
+      using progress = new Progress(context);
+      const { model, notices } = loadDocument(file, { progress: progress.reader() });
       if (options.json !== true) sayNotices(context, file, notices);
       let plane: ReturnType<typeof openPlane>;
       try {
         plane = openPlane(context, options);
       } catch (thrown) {
         if (!(thrown instanceof UnumError) || thrown.code !== "NOT_LOADED") throw thrown;
+        progress.end();
         sayFreshPlan(context, options, planFresh(model));
         context.setExit(DIFFERENCES);
         return;
       }
       try {
+        progress.phase("comparing");
         const plan = await planEdge(plane, model, context);
+        progress.end();
         sayPlan(context, options, plan);
         if (!isEmpty(plan)) context.setExit(DIFFERENCES);
       } finally {

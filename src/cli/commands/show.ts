@@ -1,24 +1,49 @@
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
+import type { VmSelection } from "../../dataplane/index.ts";
 import { featureText, observe, observePorts } from "../../dataplane/index.ts";
+import { UnumError } from "../../errors.ts";
 import type { Model } from "../../model/index.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { examples, jsonOption, pinDirOption, say } from "../context.ts";
 import { openPlane } from "../edge.ts";
 import { count, json, table } from "../render.ts";
+import * as value from "../values.ts";
 import type { Input, View } from "../views.ts";
 import { VIEWS } from "../views.ts";
+import { showVms } from "../vm-table.ts";
+
+/** VMs have a table of their own: there may be millions. */
+const WHAT = Object.keys(VIEWS).flatMap((name) => (name === "ports" ? ["vms", name] : [name]));
 
 /** `unum show`: what the maps hold. */
 export function showCommand(context: Context): Command {
   return new Command("show")
     .description("what the maps hold, with liveness and next hops")
-    .addArgument(new Argument("[what]", "objects to list; without it, a summary").choices(Object.keys(VIEWS)))
+    .addArgument(new Argument("[what]", "objects to list; without it, a summary").choices(WHAT))
+    .addOption(new Option("--tenant <tenant>", "VMs of it alone").argParser(value.name))
+    .addOption(new Option("--server <server>", "VMs on it alone").argParser(value.name))
+    .addOption(new Option("--prefix <prefix>", "VMs in it alone, such as 172.16.0.0/12").argParser(value.prefix))
+    .addOption(new Option("--limit <number>", "so many VMs at most").argParser(value.positive))
+    .addOption(new Option("--after <address>", "VMs of the tenant after this one: the next page").argParser(value.ip))
     .addOption(pinDirOption())
     .addOption(jsonOption())
-    .addHelpText("after", examples("unum show", "unum show servers", "unum show vms --json"))
-    .action((what: string | undefined, options: CommonOptions) => {
+    .addHelpText(
+      "after",
+      examples(
+        "unum show",
+        "unum show servers",
+        "unum show vms --json",
+        "unum show vms --tenant acme --limit 100 --after 172.16.0.99",
+      ),
+    )
+    .action(async (what: string | undefined, options: ShowOptions) => {
+      requireVms(what, options);
       const plane = openPlane(context, options);
       try {
+        if (what === "vms") {
+          await showVms(context, options, plane);
+          return;
+        }
         const observed = observe(plane);
         const view = what === undefined ? undefined : VIEWS[what];
         const model = observed.state?.model;
@@ -32,6 +57,19 @@ export function showCommand(context: Context): Command {
         plane.close();
       }
     });
+}
+
+interface ShowOptions extends CommonOptions, VmSelection {}
+
+/** Options that choose VMs choose nothing else. */
+function requireVms(what: string | undefined, options: ShowOptions): void {
+  const given = (["tenant", "server", "prefix", "limit", "after"] as const).find((name) => options[name] !== undefined);
+  if (given !== undefined && what !== "vms") {
+    throw new UnumError("USAGE", `show ${what ?? ""}: --${given} is of unum show vms`.replace(" :", ":"));
+  }
+  if (options.after !== undefined && options.tenant === undefined) {
+    throw new UnumError("USAGE", "show vms: --after wants --tenant, since tenants may have the same addresses");
+  }
 }
 
 function list(context: Context, options: CommonOptions, view: View, input: Input): void {
