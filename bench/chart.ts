@@ -68,6 +68,9 @@ export function tickStep(max: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step * 5 >= max) ?? max;
 }
 
+/** Rows of formats are named by these alone; on the chart they are those that encapsulate. */
+const isMixed = (title: string, kind: ResultRow["kind"]): boolean => kind === "unum" && !title.startsWith("unum");
+
 function bars(rows: readonly ResultRow[]): { readonly svg: readonly string[]; readonly height: number } {
   const shown = BARS.flatMap((name) => rows.filter((row) => row.name === name && row.costNs !== undefined));
   const max = Math.max(1, ...shown.map(({ costNs }) => costNs?.max ?? 0));
@@ -77,7 +80,7 @@ function bars(rows: readonly ResultRow[]): { readonly svg: readonly string[]; re
     const [y, middle] = [TOP + at * BAR, TOP + at * BAR + BAR / 2 - 2];
     const [from, to] = [LABELS + Math.max(0, costNs.min) * scale, LABELS + Math.max(0, costNs.max) * scale];
     return [
-      text(LABELS - 8, y + 12, `${title}, ${count(vms)}`, { anchor: "end" }),
+      text(LABELS - 8, y + 12, `${isMixed(title, kind) ? "unum, " : ""}${title}, ${count(vms)}`, { anchor: "end" }),
       `<g class="${kind === "kernel" ? kind : "c1"}"><rect x="${LABELS}" y="${y}" width="${round(Math.max(1, costNs.median * scale))}" height="${BAR - 5}" rx="2" class="fill"/></g>`,
       `<path d="M${round(from)} ${round(middle)}H${round(to)}" class="whisker"/>`,
       text(to + 6, y + 12, `${costNs.median.toFixed(0)}`),

@@ -15,6 +15,8 @@ export type LookupProgram = "lookup_buckets" | "lookup_pages" | "lookup_hash";
 
 const SEED = 0x1d8a_37c2_90be_654fn;
 const PAGE_VMS = 256;
+/** As in lookups.bpf.c. */
+const FILL_VMS = 65_536;
 const NOTHING = new Uint8Array(0);
 
 export class LookupTables {
@@ -35,6 +37,7 @@ export class LookupTables {
     view.setBigUint64(settingOffset(btf, "table_seed"), SEED, btf.littleEndian);
     view.setUint32(settingOffset(btf, "vms4_buckets"), vmBuckets("vms4", count), btf.littleEndian);
     view.setUint32(settingOffset(btf, "directory_buckets"), vmBuckets("vms4", pages), btf.littleEndian);
+    view.setUint32(settingOffset(btf, "hash_vms"), count, btf.littleEndian);
     object.setReadOnlyData(settings);
     object.load();
     chain.setWayOut(object);
@@ -42,10 +45,7 @@ export class LookupTables {
     const slots = packVms(btf, count, [1]);
     this.#fillTable("buckets", 0, slots);
     this.#fillPages(slots, btf.littleEndian);
-    const hash = object.map("hash");
-    for (let at = 0; at < slots.length; at += SLOT_BYTES) {
-      hash.update(slots.subarray(at, at + WORD_BYTES), slots.subarray(at + WORD_BYTES, at + SLOT_BYTES));
-    }
+    this.#fillHash(count, btf.littleEndian);
   }
 
   program(name: LookupProgram): BpfProgram {
@@ -57,6 +57,16 @@ export class LookupTables {
     const table = BucketTable.open(this.#object.map(name), { seed: SEED, moves });
     table.changeAll({ puts, deletes: NOTHING });
     table.close();
+  }
+
+  /** By a program: a system call for each of millions would take most of a minute. */
+  #fillHash(count: number, littleEndian: boolean): void {
+    const fill = this.#object.program("fill_hash");
+    for (let first = 0; first < count; first += FILL_VMS) {
+      const data = new Uint8Array(64);
+      new DataView(data.buffer).setUint32(0, first, littleEndian);
+      fill.testRun({ data });
+    }
   }
 
   /** A page's key is that of its first VM, and its value its number. */
