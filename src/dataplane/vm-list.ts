@@ -24,8 +24,8 @@ export interface ListedVm extends Vm {
   readonly address: IpAddress;
 }
 
-/** VMs of a page; sorting twice as many takes some 20 MB. */
-const PAGE_VMS = 1 << 18;
+/** VMs of a page; sorting twice as many takes some 40 MB. */
+const PAGE_VMS = 1 << 19;
 
 /** Words of a row: rank of the tenant with the family, address, MAC, policy and endpoint. */
 const [KEY, ROW] = [5, 8];
@@ -38,7 +38,7 @@ export function* listVms(plane: Plane, observed: Observed, selection: VmSelectio
   if (after !== undefined) source.writeKey(after, last);
   for (let left = limit; left > 0; ) {
     const page = new Page(Math.min(PAGE_VMS, left), last);
-    for (const row of source.rows()) page.add(row);
+    source.eachRow((row) => page.add(row));
     for (const at of page.sorted()) {
       yield source.listed(page.rows, at);
       last.set(page.rows.subarray(at, at + KEY));
@@ -66,7 +66,8 @@ class Page {
   add(row: Uint32Array): void {
     if (this.#after !== undefined && compareKeys(row, 0, this.#after, 0) <= 0) return;
     if (this.#bound !== undefined && compareKeys(row, 0, this.#bound, 0) >= 0) return;
-    this.rows.set(row, this.#count++ * ROW);
+    const to = this.#count++ * ROW;
+    for (let word = 0; word < ROW; word++) this.rows[to + word] = row[word] as number;
     if (this.#count === 2 * this.size) this.#shrink();
   }
 
@@ -139,25 +140,27 @@ class Source {
     into.set(words, 1);
   }
 
-  /** Each is good until the next. */
-  *rows(): Iterable<Uint32Array> {
+  /** Each row is good until the next. */
+  eachRow(visit: (row: Uint32Array) => void): void {
     const { prefix } = this.#selection;
     const isWanted = prefix === undefined ? undefined : prefixTest(prefix);
     const row = this.#row;
     for (const table of VM_TABLES) {
       const reader = new VmSlotReader(this.#plane.layout, table);
+      const { record } = reader;
       const { slotBytes, addressWords } = reader.shape;
+      row.fill(0);
       for (const slots of this.#plane.slotChunks(table)) {
         for (let at = 0; at < slots.length; at += slotBytes) {
           const rank = this.#ranks.get(reader.vni(slots, at));
-          if (rank === undefined || !this.#endpoints.has(reader.endpoint(slots, at))) continue;
+          if (rank === undefined) continue;
           reader.read(slots, at);
-          if (isWanted?.(reader.record, addressWords) === false) continue;
-          row.fill(0);
+          if (!this.#endpoints.has(record[addressWords + 2] as number)) continue;
+          if (isWanted?.(record, addressWords) === false) continue;
           row[0] = 2 * rank + (addressWords === 4 ? 1 : 0);
-          row.set(reader.record.subarray(0, addressWords), 1);
-          row.set(reader.record.subarray(addressWords, addressWords + 3), KEY);
-          yield row;
+          for (let word = 0; word < addressWords; word++) row[1 + word] = record[word] as number;
+          for (let word = 0; word < ROW - KEY; word++) row[KEY + word] = record[addressWords + word] as number;
+          visit(row);
         }
       }
     }

@@ -180,7 +180,11 @@ describe("an inventory", () => {
     for (const how of [[], ["--replace"]]) {
       await refused(`${text(lines(2000, 2000))}{"tenant"`, "bad.ndjson:2001:10: it is not JSON", ...how);
       await refused(text([{ ...lineOf(1), server: "s99" }]), "bad.ndjson:1:", ...how);
-      await refused(text([{ ...lineOf(1), address: "172.16.0.1" }]), "a VM of acme in the document already", ...how);
+      await refused(
+        text([{ ...lineOf(1), address: "172.16.0.1" }]),
+        "bad.ndjson:1:28: address: 172.16.0.1 is a VM of acme in the document already",
+        ...how,
+      );
       await refused(text([lineOf(1), lineOf(1)]), "a VM of acme in an earlier line already", ...how);
     }
     await refused(text([lineOf(1)]), '"acme" given, expected "initech", or no tenant', "--tenant", "initech");
