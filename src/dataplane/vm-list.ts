@@ -30,21 +30,29 @@ const PAGE_VMS = 1 << 19;
 /** Words of a row: rank of the tenant with the family, address, MAC, policy and endpoint. */
 const [KEY, ROW] = [5, 8];
 
-/** @param observed of the same tables; its VMs are not looked at */
-export function* listVms(plane: Plane, observed: Observed, selection: VmSelection): Iterable<ListedVm> {
+/**
+ * @param observed of the same tables; its VMs are not looked at
+ * @param pageVms found in one pass over the tables
+ */
+export function* listVms(
+  plane: Plane,
+  observed: Observed,
+  selection: VmSelection,
+  pageVms = PAGE_VMS,
+): Iterable<ListedVm> {
   const { after, limit = Number.POSITIVE_INFINITY } = selection;
   const source = new Source(plane, observed, selection);
   const last = new Int32Array(KEY).fill(-1);
   if (after !== undefined) source.writeKey(after, last);
   for (let left = limit; left > 0; ) {
-    const page = new Page(Math.min(PAGE_VMS, left), last);
+    const page = new Page(Math.min(pageVms, left), last);
     source.eachRow((row) => page.add(row));
-    for (const at of page.sorted()) {
-      yield source.listed(page.rows, at);
-      last.set(page.rows.subarray(at, at + KEY));
-      left--;
-    }
+    const order = page.sorted();
+    for (const at of order) yield source.listed(page.rows, at);
     if (!page.full) return;
+    const at = order.at(-1) as number;
+    last.set(page.rows.subarray(at, at + KEY));
+    left -= order.length;
   }
 }
 
@@ -73,7 +81,8 @@ class Page {
 
   #order(): Uint32Array {
     const { rows } = this;
-    const order = Uint32Array.from({ length: this.#count }, (_, n) => n * ROW);
+    const order = new Uint32Array(this.#count);
+    for (let n = 0; n < order.length; n++) order[n] = n * ROW;
     return order.sort((a, b) => compareKeys(rows, a, rows, b));
   }
 
@@ -94,15 +103,16 @@ class Page {
   }
 
   /** Where the rows of the page are, in their order. A key that was moved while it was read is in it once. */
-  sorted(): readonly number[] {
-    const order = [...this.#order().subarray(0, this.size)];
+  sorted(): Uint32Array {
+    const order = this.#order().subarray(0, this.size);
     return order.filter((at, n) => n === 0 || compareKeys(this.rows, at, this.rows, order[n - 1] as number) !== 0);
   }
 }
 
 function compareKeys(a: Uint32Array, at: number, b: Uint32Array, from: number): number {
   for (let word = 0; word < KEY; word++) {
-    const [left, right] = [a[at + word] as number, b[from + word] as number];
+    const left = a[at + word] as number;
+    const right = b[from + word] as number;
     if (left !== right) return left < right ? -1 : 1;
   }
   return 0;

@@ -324,9 +324,9 @@ describe("an inventory", () => {
 });
 
 describe("tables of VMs", () => {
-  const shown = (plane: Plane, limit?: number) => {
+  const shown = (plane: Plane, limit?: number, pageVms?: number) => {
     const listed: [string, Vm][] = [];
-    for (const { tenant, address, ...vm } of listVms(plane, observe(plane, false), { limit }))
+    for (const { tenant, address, ...vm } of listVms(plane, observe(plane, false), { limit }, pageVms))
       listed.push([`${tenant} ${address}`, vm]);
     return listed;
   };
@@ -347,6 +347,7 @@ describe("tables of VMs", () => {
           }
           using reader = Plane.open(pins, OBJECT);
           expect(shown(reader)).toEqual(expected);
+          for (const pageVms of [1, 3]) expect(shown(reader, undefined, pageVms)).toEqual(expected);
           for (const limit of [1, 2, 5]) expect(shown(reader, limit)).toEqual(expected.slice(0, limit));
           // What a reader sees and what the writer has differ in nothing.
           for (const table of VM_TABLES) {
