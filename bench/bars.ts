@@ -2,6 +2,7 @@
 // how fast a machine is says nothing about whether the program is right.
 
 import type { HostResult } from "./host.ts";
+import { FIRST_APPLY, SECOND_APPLY } from "./inventories.ts";
 import type { ResultRow } from "./result.ts";
 import { median } from "./statistics.ts";
 import type { TwoCoresResult } from "./two-cores.ts";
@@ -46,6 +47,13 @@ export function judge(
   const share = bucketsAdd === undefined || hashAdds === undefined ? undefined : bucketsAdd / hashAdds;
   const millions = host && host.bulk.tightPerSecond.median / 1e6;
   const oneVmMs = host && host.change.replaceUs.p99 / 1000;
+  const inventory = (title: string, vms: number) =>
+    host?.inventories.find((row) => row.title === title && row.vms === vms);
+  const [first, again, four] = [
+    inventory(FIRST_APPLY, 1_000_000),
+    inventory(SECOND_APPLY, 1_000_000),
+    inventory(FIRST_APPLY, 4_000_000),
+  ];
   const loss = twoCores && Math.max(...twoCores.unum.map((core) => core.loss.median)) * 100;
   return [
     ...bar("encapsulate, over a bare redirect", "≤", 60, " ns", find("encapsulate")?.costNs?.median),
@@ -55,6 +63,11 @@ export function judge(
     ...bar("the same of a lookup, to what a hash map adds", "≤", 0.4, " ×", share),
     ...bar("lost by each of two chains on two cores", "≤", 15, " %", loss),
     ...bar("bulk load from a packed buffer", "≥", 15, " M VMs/s", millions),
+    ...bar("a file of 1 M VMs, to forwarding", "≤", 5, " s", first?.seconds.median),
+    ...bar("… memory of the host", "≤", 500, " MB", first && (first.peakMiB.max * 2 ** 20) / 1e6),
+    ...bar("… applied again", "≤", 3, " s", again?.seconds.median),
+    ...bar("a file of 4 M VMs, to forwarding", "≤", 20, " s", four?.seconds.median),
+    ...bar("… memory of the host", "≤", 2000, " MB", four && (four.peakMiB.max * 2 ** 20) / 1e6),
     ...bar("one of 1 M VMs changed, 99th percentile", "≤", 10, " ms", oneVmMs),
   ];
 }

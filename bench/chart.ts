@@ -42,6 +42,7 @@ const colors = (of: 0 | 1): string =>
 
 const STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #24292f }
+.page { fill: #ffffff }
 .title { font-size: 15px; font-weight: 600 }
 .small { font-size: 11px; fill: #57606a }
 .axis { stroke: #8c959f; fill: none }
@@ -50,7 +51,7 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 .stroke { stroke-width: 2; fill: none }
 ${colors(0)}
 @media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 } .small { fill: #9198a1 } .grid { stroke: #3d444d } .whisker { stroke: #e6edf3 }
+.page { fill: #0d1117 } text { fill: #e6edf3 } .small { fill: #9198a1 } .grid { stroke: #3d444d } .whisker { stroke: #e6edf3 }
 ${colors(1)}
 }`;
 
@@ -150,6 +151,8 @@ export function chartSvg({ rows, machine }: Result): string {
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${end}" role="img" aria-label="What a packet costs">`,
     `<style>${STYLE}\n</style>`,
+    // Pages and readers do not always agree on light and dark: the chart brings its own.
+    `<path d="M0 0H${WIDTH}V${end}H0z" class="page"/>`,
     text(16, 24, "What a packet costs, ns above a bare redirect (or XDP_TX)", { class: "title" }),
     text(16, 42, `row, VMs; median, least to greatest. ${machine.cpu}, Linux ${machine.kernel}`, { class: "small" }),
     ...svg,

@@ -11,6 +11,7 @@ import { UnumError } from "../src/errors.ts";
 import type { Chain } from "./chain.ts";
 import { type ChangesResult, measureChanges } from "./changes.ts";
 import { buildEdge, OBJECTS, packVms } from "./edges.ts";
+import { type InventoryPlan, type InventoryRow, measureInventories } from "./inventories.ts";
 import { timeFill } from "./lookups.ts";
 import { type MemoryResult, measureMemory } from "./memory.ts";
 import { documentOf, serverName, TENANT, vmAddress } from "./plan.ts";
@@ -23,6 +24,7 @@ export interface HostPlan {
   readonly commands: number;
   /** Of VMs and of servers, while frames run. */
   readonly watched: number;
+  readonly inventories: readonly InventoryPlan[];
 }
 
 export interface Latency {
@@ -40,6 +42,7 @@ export interface HostResult {
   /** Undefined on one core. */
   readonly changes: ChangesResult | undefined;
   readonly memory: MemoryResult;
+  readonly inventories: readonly InventoryRow[];
 }
 
 const NOTHING = new Uint8Array(0);
@@ -55,8 +58,10 @@ export async function measureHost(chain: Chain, plan: HostPlan, progress: (text:
   const change = measureChange(chain, plan);
   progress("unum vm set");
   const command = await measureCommand(chain, plan);
+  const inventories = await measureInventories(chain.edge, plan.inventories, progress);
   progress("changes while frames run");
-  return { bulk, change, command, changes: await measureChanges(plan.watched), memory: measureMemory(1_000_000) };
+  const changes = await measureChanges(plan.watched);
+  return { bulk, change, command, changes, memory: measureMemory(1_000_000), inventories };
 }
 
 /** In a full table the freed slot is the only one to take, and it rests for a grace period. */

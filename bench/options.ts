@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { causeText, UnumError } from "../src/errors.ts";
 import { DELAY_ROWS } from "./delays.ts";
 import type { HostPlan } from "./host.ts";
+import type { InventoryPlan } from "./inventories.ts";
 import type { Pace } from "./measure.ts";
 import { type RowPlan, selectRows, withBuilds } from "./rows.ts";
 import type { TwoCoresPlan } from "./two-cores.ts";
@@ -43,8 +44,26 @@ export interface BenchOptions {
   readonly json: string | undefined;
 }
 
-const FULL_HOST: HostPlan = { bulkVms: 4_000_000, bulkRepeats: 5, changes: 50_000, commands: 11, watched: 50 };
-const QUICK_HOST: HostPlan = { bulkVms: 1_000_000, bulkRepeats: 5, changes: 20_000, commands: 5, watched: 15 };
+const INVENTORIES: readonly InventoryPlan[] = [
+  { vms: 1_000_000, repeats: 3 },
+  { vms: 4_000_000, repeats: 1 },
+];
+const FULL_HOST: HostPlan = {
+  bulkVms: 4_000_000,
+  bulkRepeats: 5,
+  changes: 50_000,
+  commands: 11,
+  watched: 50,
+  inventories: INVENTORIES,
+};
+const QUICK_HOST: HostPlan = {
+  bulkVms: 1_000_000,
+  bulkRepeats: 5,
+  changes: 20_000,
+  commands: 5,
+  watched: 15,
+  inventories: [],
+};
 const FULL_TWO_CORES: TwoCoresPlan = { rounds: 7, packets: 1_000_000 };
 const QUICK_TWO_CORES: TwoCoresPlan = { rounds: 5, packets: 500_000 };
 

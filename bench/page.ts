@@ -12,6 +12,7 @@ import {
   delaysTable,
   fixed,
   hostTable,
+  inventoriesTable,
   machineText,
   methodText,
   range,
@@ -74,6 +75,7 @@ function sectionsOf(result: Result): Readonly<Record<string, string>> {
     delays: markdown(delaysTable(result)),
     "two cores": markdown(twoCoresTable(result)),
     host: markdown(hostTable(result)),
+    inventories: markdown(inventoriesTable(result)),
   };
 }
 

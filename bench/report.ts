@@ -2,7 +2,16 @@
 
 import pc from "picocolors";
 import type { Result } from "./result.ts";
-import { delaysTable, hostTable, machineText, methodText, rowsTable, type Table, twoCoresTable } from "./text.ts";
+import {
+  delaysTable,
+  hostTable,
+  inventoriesTable,
+  machineText,
+  methodText,
+  rowsTable,
+  type Table,
+  twoCoresTable,
+} from "./text.ts";
 
 /** Columns side by side; empty without rows. */
 function table({ headings, rows, texts }: Table): string {
@@ -34,6 +43,7 @@ export function reportText(result: Result): string {
     table(delaysTable(result)),
     table(twoCoresTable(result)),
     table(hostTable(result)),
+    table(inventoriesTable(result)),
     table({ headings: ["figure to reach", "bar", "measured", ""], rows: judged, texts: 1 }),
     ...failures.map((text) => pc.red(text)),
   ]

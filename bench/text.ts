@@ -90,6 +90,20 @@ export function hostTable({ host }: Result): Table {
   };
 }
 
+export function inventoriesTable({ host }: Result): Table {
+  return {
+    headings: ["unum, an inventory of so many VMs", "VMs", "seconds", "min–max", "most memory"],
+    texts: 1,
+    rows: (host?.inventories ?? []).map(({ title, vms, seconds, peakMiB }) => [
+      title,
+      count(vms),
+      fixed(seconds.median, 1),
+      range(seconds, 1),
+      `${fixed((peakMiB.max * 2 ** 20) / 1e6)} MB`,
+    ]),
+  };
+}
+
 const CLOCKS = { cpu: "processor time", elapsed: "elapsed time less what other processes took" } as const;
 
 export function machineText({ machine }: Result): readonly string[] {

@@ -3,7 +3,12 @@
 import { type Mutant, mutant } from "./packet-mutant.ts";
 
 const tunnels: readonly Mutant[] = [
-  mutant("packet.h", "MACs are compared but for their middle", "(x[1] ^ y[1]) | (x[2] ^ y[2]));", "(x[2] ^ y[2]));"),
+  mutant(
+    "packet.h",
+    "MACs are compared but for their middle",
+    "(*(const mac_start *)a ^ *(const mac_start *)b)",
+    "(*(const mac_part *)a ^ *(const mac_part *)b)",
+  ),
   mutant("packet.h", "the last word of an IPv6 address does not count", " | (x[3] ^ y[3]));", ");"),
   mutant(
     "packet.h",

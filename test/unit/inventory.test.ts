@@ -161,7 +161,10 @@ describe("an inventory", () => {
 
   test("counts into the capacity", () => {
     const lines = Array.from({ length: 1024 }, (_, n) => line({ address: `10.0.${n >> 8}.${n & 255}` }));
-    expect(problemsOf(lines.join("\n"))).toEqual([expect.stringContaining("1025 VMs do not fit into the 1024")]);
+    const document = DOCUMENT.replace("vms6: 1024", "vms6: 1024, vmsMax: 1024");
+    expect(problemsOf(lines.join("\n"), document)).toEqual([
+      expect.stringContaining("1025 VMs do not fit into the 1024"),
+    ]);
   });
 });
 

@@ -9,20 +9,18 @@ import { CLI } from "../lab/edge.ts";
 import type { Namespace } from "../lab/network.ts";
 import { inside } from "../lab/network.ts";
 import { UnumError } from "../src/errors.ts";
-import { documentOf, PORTS, SERVER_COUNT, serverName, TENANT, vmAddress, vmMac } from "./plan.ts";
+import { documentOf, SERVER_COUNT, serverName, TENANT, vmAddress, vmMac } from "./plan.ts";
 import type { Spread } from "./statistics.ts";
 import { spread } from "./statistics.ts";
 
-export interface BulkPlan {
-  /** The edge of the chain, whose neighbours are resolved. */
-  readonly namespace: Namespace;
-  /** VMs of each inventory, such as 1 and 4 million. */
-  readonly vms: readonly number[];
+/** An inventory of so many VMs. */
+export interface InventoryPlan {
+  readonly vms: number;
   readonly repeats: number;
 }
 
-/** One command on one number of VMs. */
-export interface BulkRow {
+/** One command on one inventory. */
+export interface InventoryRow {
   readonly vms: number;
   /** What was done, such as "first apply". */
   readonly title: string;
@@ -80,11 +78,15 @@ function unum(namespace: Namespace, args: readonly string[], env: NodeJS.Process
   });
 }
 
-/** Every command on every number of VMs. */
-export async function measureBulk(
-  { namespace, vms: sizes, repeats }: BulkPlan,
-  progress: (text: string) => void = () => {},
-): Promise<readonly BulkRow[]> {
+/** What was done first, and again; for the bars. */
+export const [FIRST_APPLY, SECOND_APPLY] = ["first apply: lines to forwarding", "second apply: nothing to do"];
+
+/** Every command on every inventory, in a namespace whose neighbours are resolved. */
+export async function measureInventories(
+  namespace: Namespace,
+  plans: readonly InventoryPlan[],
+  progress: (text: string) => void,
+): Promise<readonly InventoryRow[]> {
   const scratch = await mkdtemp(join(tmpdir(), "unum-bulk-"));
   const [state, inventory, moved] = ["state.yaml", "vms.ndjson", "moved.ndjson"].map((name) => join(scratch, name)) as [
     string,
@@ -92,20 +94,20 @@ export async function measureBulk(
     string,
   ];
   const env = { UNUM_STATE: state, UNUM_PIN_DIR: "/sys/fs/bpf/bulk-lines" };
-  const rows: BulkRow[] = [];
+  const rows: InventoryRow[] = [];
   try {
-    for (const vms of sizes) {
+    for (const { vms, repeats } of plans) {
       const samples = new Map<string, Sample[]>();
       const measure = async (title: string, ...args: string[]): Promise<void> => {
         samples.set(title, [...(samples.get(title) ?? []), await unum(namespace, args, env)]);
       };
-      await writeFile(state, `${documentOf({ circuit: PORTS.in, capacity: vms })}\nvmInventory: vms.ndjson\n`);
+      await writeFile(state, `${documentOf({ capacity: vms })}\nvmInventory: vms.ndjson\n`);
       await writeInventory(moved, vms / 100, 1);
       for (let repeat = 0; repeat < repeats; repeat++) {
-        progress(`inventory of ${vms.toLocaleString("en")} VMs, ${repeat + 1} of ${repeats}`);
+        progress(`an inventory of ${vms.toLocaleString("en")} VMs, ${repeat + 1} of ${repeats}`);
         await writeInventory(inventory, vms);
-        await measure("first apply: lines to forwarding", "apply");
-        await measure("second apply: nothing to do", "apply");
+        await measure(FIRST_APPLY, "apply");
+        await measure(SECOND_APPLY, "apply");
         await measure("import that moves one in a hundred", "vm", "import", moved);
         await measure(
           "one VM of the inventory set",
