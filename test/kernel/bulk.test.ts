@@ -189,7 +189,7 @@ describe("an inventory", () => {
     }
     await refused(text([lineOf(1)]), '"acme" given, expected "initech", or no tenant', "--tenant", "initech");
     await refused(text([lineOf(1)]), 'no tenant is named "initec", did you mean "initech"?', "--tenant", "initec");
-    writeFileSync(state, documentOf("vms.ndjson", 1024));
+    writeFileSync(state, documentOf("vms.ndjson", 1024).replace("vms: 1024", "vms: 1024, vmsMax: 1024"));
     const { status, stderr } = await on("vm", "import", write("bad.ndjson", text(lines(2000, 5000))));
     expect([status, stderr]).toEqual([1, expect.stringContaining("VMs do not fit into the 1024")]);
     expect(readFileSync(inventory, "utf8")).toBe(before[2]);
