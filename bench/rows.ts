@@ -106,25 +106,25 @@ function kernel(name: string, title: string, tunnels: KernelTunnels, vms: number
   };
 }
 
-/** Those of --quick: each format, and each family outside and inside. */
+/** What --quick encapsulates, too: each format, and each family outside and inside. */
 const QUICK_MIXES = new Set(["vxlan66", "geneve44", "nvgre44"]);
 
 /** Every other mix, both ways, each with what it is held against: its own frames, redirected. */
 function mixed(mix: Mix): readonly RowPlan[] {
-  const [name, title, full] = [mixName(mix), mixTitle(mix), !QUICK_MIXES.has(mixName(mix))];
+  const [name, title] = [mixName(mix), mixTitle(mix)];
   const inner: Frames = { form: "inner", mix };
   const tunnel: Frames = { form: "tunnel", mix };
   const subject = { kind: "unum", capacity: DEFAULT_CAPACITY, mix } as const;
   return [
-    { ...bare(`redirect-${name}`, title, tunnel, "bare_redirect"), full },
+    { ...bare(`redirect-${name}`, title, tunnel, "bare_redirect"), full: true },
     {
       ...{ name: `encapsulate-${name}`, title, frames: inner, arrivingBytes: FRAME_BYTES + tunnelBytes(mix) },
-      ...{ vms: THOUSAND, over: mix.inner === 4 ? "redirect" : "redirect-inner6", full },
+      ...{ vms: THOUSAND, over: mix.inner === 4 ? "redirect" : "redirect-inner6", full: !QUICK_MIXES.has(name) },
       subject: { ...subject, duty: "encapsulate" },
     },
     {
       ...{ name: `decapsulate-${name}`, title, frames: tunnel, arrivingBytes: FRAME_BYTES },
-      ...{ vms: THOUSAND, over: `redirect-${name}`, full },
+      ...{ vms: THOUSAND, over: `redirect-${name}`, full: true },
       subject: { ...subject, duty: "decapsulate" },
     },
   ];
