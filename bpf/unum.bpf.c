@@ -2,7 +2,7 @@
 /*
  * unum.bpf.c - the packet path, from port to port.
  *
- *   classify   which tenant, and which inner packet      classify.h, decapsulate.h, inner.h
+ *   classify   which tenant, and which inner packet      classify.h, match.h, decapsulate.h, inner.h
  *   look up    VM, else the longest route                lookup.h, table.h
  *   select     a usable endpoint, that policy allows     select.h
  *   fits       size and rate                             path_mtu.h, limit.h, else icmp.h

@@ -51,13 +51,13 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("encapsulate.h", "ECN is copied in compatibility mode", "profile.flags & PROFILE_ECN_COMPATIBILITY ? 0 :", ""),
   mutant("encapsulate.h", "the VM's MAC is not used", "if (!to.word)\n\t\tmac_copy(to.mac", "mac_copy(to.mac"),
   mutant(
-    "decapsulate.h",
+    "match.h",
     "the outer source is not looked up with the destination",
     "source_find(ip->saddr, ip->daddr, &source)",
     "source_find(ip->saddr, bpf_htonl(0x0a020001), &source)",
   ),
   mutant(
-    "decapsulate.h",
+    "match.h",
     "fragments of tunnel packets are taken",
     "if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK))\n\t\t\treturn OUTCOME_DROP(DROP_TUNNEL_FRAGMENT);\n\t\tpacket->from",
     "packet->from",
@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("decapsulate.h", "a standby may not speak", "endpoint_get(vm.endpoint).standby == packet->from ||", ""),
   mutant("decapsulate.h", "a circuit's addresses may come out of a tunnel", "&& route.kind == ROUTE_KIND_GROUP)", ")"),
   mutant(
-    "decapsulate.h",
+    "match.h",
     "the outer checksum is not verified",
     "if (!checksum_is_right(checksum_ipv4_sum(ip)))\n\t\treturn OUTCOME_DROP(DROP_BAD_CHECKSUM);",
     "",
