@@ -38,6 +38,9 @@ export const ERROR_CATALOGUE = {
   INTERFACE_UNFIT: { exit: 1, meaning: "a network interface cannot do what its role needs" },
   FOREIGN_PROGRAM: { exit: 1, meaning: "an interface already runs an XDP program that is not this edge's" },
   NETLINK: { exit: 1, meaning: "the kernel gave no answer, or a broken one, about links, routes or neighbours" },
+  MASS_DELETE: { exit: 1, meaning: "more than half of a table would go at once, and nobody said that this is meant" },
+  DAEMON_RUNNING: { exit: 1, meaning: "a daemon keeps the tables, and this would work against it" },
+  DAEMON_SILENT: { exit: 1, meaning: "there is no daemon, or it did not answer in time" },
   INTERNAL: { exit: 1, meaning: "a defect in unum itself" },
 } as const satisfies Record<string, CatalogueEntry>;
 
