@@ -5,10 +5,14 @@
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <ctime>
 
 #include "arguments.hpp"
@@ -129,6 +133,39 @@ static Napi::Value get_monotonic_ns(const Napi::CallbackInfo &info)
 	return Napi::BigInt::New(info.Env(), monotonic_ns());
 }
 
+// sendDatagram(path, bytes): to a unix socket. A path that begins with @ is in the abstract namespace
+// (unix(7)), whose names are as long as they are, without a NUL at their end.
+static Napi::Value send_datagram(const Napi::CallbackInfo &info)
+{
+	std::string path = string_argument(info[0], "path");
+	Bytes bytes = bytes_argument(info[1], "bytes");
+	sockaddr_un to = {};
+	to.sun_family = AF_UNIX;
+	if (path.empty() || path.size() >= sizeof(to.sun_path))
+		throw bad_argument("argument path",
+				   "expected 1 to " + std::to_string(sizeof(to.sun_path) - 1) +
+					   " bytes, got " + std::to_string(path.size()));
+	std::memcpy(to.sun_path, path.data(), path.size());
+	bool abstract = path[0] == '@';
+	if (abstract)
+		to.sun_path[0] = '\0';
+	socklen_t length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() +
+						  (abstract ? 0 : 1));
+
+	// A receiver that does not read must not hold this thread.
+	Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	if (!fd.valid())
+		throw refused("open a socket for", path, errno);
+	ssize_t sent;
+	do {
+		sent = ::sendto(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL,
+				reinterpret_cast<sockaddr *>(&to), length);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		throw refused("send to", "socket " + path, errno);
+	return info.Env().Undefined();
+}
+
 void export_system(Napi::Env env, Napi::Object exports)
 {
 	auto add = [&](const char *name, auto function) {
@@ -140,6 +177,7 @@ void export_system(Napi::Env env, Napi::Object exports)
 	add("possibleCpus", guarded_function<get_possible_cpus>);
 	add("setNetworkNamespace", guarded_function<set_network_namespace>);
 	add("monotonicNs", guarded_function<get_monotonic_ns>);
+	add("sendDatagram", guarded_function<send_datagram>);
 }
 
 } // namespace unum

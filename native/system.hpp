@@ -33,7 +33,8 @@ class DirectoryLock : public Handle<DirectoryLock>
 	Fd fd_;
 };
 
-// Adds gracePeriod, isBpffs, mountBpffs, possibleCpus, setNetworkNamespace, monotonicNs.
+// Adds gracePeriod, isBpffs, mountBpffs, possibleCpus, setNetworkNamespace, monotonicNs,
+// sendDatagram.
 void export_system(Napi::Env env, Napi::Object exports);
 
 } // namespace unum

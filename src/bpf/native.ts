@@ -128,6 +128,7 @@ export interface Addon {
   possibleCpus(): number;
   setNetworkNamespace(path: string): void;
   monotonicNs(): bigint;
+  sendDatagram(path: string, bytes: Uint8Array): void;
   links(): Link[];
   addresses(): InterfaceAddress[];
   routeTo(address: string): Route | undefined;

@@ -90,3 +90,8 @@ export function setNetworkNamespace(path: string): void {
 export function monotonicNs(): bigint {
   return addon().monotonicNs();
 }
+
+/** Sends one datagram to a unix socket; `@name` is one in the abstract namespace. Waits for nobody. @throws BpfError SYSTEM_CALL */
+export function sendDatagram(path: string, bytes: Uint8Array): void {
+  addon().sendDatagram(path, bytes);
+}

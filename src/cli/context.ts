@@ -1,6 +1,6 @@
 // What a command works with: streams and settings, given from outside so that tests can give others.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
@@ -23,6 +23,8 @@ export interface Context {
 }
 
 export const DEFAULT_STATE_FILE = "/etc/unum/state.yaml";
+/** Where a daemon answers. */
+export const DEFAULT_SOCKET = "/run/unum/unum.sock";
 
 export interface CommonOptions {
   readonly state: string;
@@ -39,6 +41,10 @@ export function packageRoot(): string {
     directory = parent;
   }
   return directory;
+}
+
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string }).version;
 }
 
 export function defaultContext(): Context {
@@ -60,6 +66,12 @@ export function pinDirOption(): Option {
   return new Option("--pin-dir <dir>", "directory on a BPF file system")
     .default(DEFAULT_PIN_DIRECTORY)
     .env("UNUM_PIN_DIR");
+}
+
+export function socketOption(): Option {
+  return new Option("--socket <path>", "unix socket where the daemon answers")
+    .default(DEFAULT_SOCKET)
+    .env("UNUM_SOCKET");
 }
 
 export function jsonOption(): Option {

@@ -2,6 +2,7 @@
 
 import type { Change } from "../control/plan.ts";
 import { summarise, unlistedVms } from "../control/plan.ts";
+import type { Waited } from "../daemon/protocol.ts";
 import type { LoadOptions } from "../dataplane/index.ts";
 import { PinDirectory, Plane } from "../dataplane/index.ts";
 import type { Notice } from "../document/index.ts";
@@ -114,4 +115,18 @@ export function sayApplied(context: Context, options: CommonOptions, applied: Ap
   for (const { name, action } of ports) if (action !== "unchanged") say(context, `${name}: ${action}`);
   if (isEmpty(plan)) say(context, "nothing to do: the maps are as the document says");
   else say(context, `applied: ${summary(plan, "past")}; ${count(plan.rows, "row")} written in ${tookMs} ms`);
+}
+
+/** What the daemon did for a revision. */
+export function sayWaited(context: Context, options: CommonOptions, waited: Waited, started: number): void {
+  const { revision, added, changed, removed, rows, ports, notices } = waited;
+  const tookMs = Math.round(performance.now() - started);
+  if (options.json === true) {
+    json(context, { daemon: true, revision, added, changed, removed, rows, ports, notices, tookMs });
+    return;
+  }
+  for (const notice of notices) warn(context, notice);
+  for (const { name, action } of ports) say(context, `${name}: ${action}`);
+  const what = `${added} added, ${changed} changed, ${removed} removed; ${count(rows, "row")} written`;
+  say(context, `the daemon applied revision ${revision}: ${what}; ${tookMs} ms`);
 }

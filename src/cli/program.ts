@@ -1,7 +1,5 @@
 // The command tree.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command } from "commander";
 import { applyCommand } from "./commands/apply.ts";
 import { attachCommand, detachCommand } from "./commands/attach.ts";
@@ -9,13 +7,11 @@ import { checkCommand } from "./commands/check.ts";
 import { countersCommand } from "./commands/counters.ts";
 import { objectCommands } from "./commands/objects.ts";
 import { planCommand } from "./commands/plan.ts";
+import { runCommand } from "./commands/run.ts";
 import { showCommand } from "./commands/show.ts";
+import { statusCommand } from "./commands/status.ts";
 import type { Context } from "./context.ts";
-import { packageRoot } from "./context.ts";
-
-function version(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string }).version;
-}
+import { packageVersion } from "./context.ts";
 
 const AFTER = `
 Exit status: 0 done, 1 failed, 2 used in a way that does not exist, 3 differences (plan).
@@ -26,17 +22,23 @@ A first edge:
   unum apply state.yaml        make it so, attach the ports
   unum show servers            one tunnel per server
   unum counters                packets, bytes, drops by reason
+
+Followed from then on:
+  unum run --source file:/etc/unum/state.yaml
+  unum status
 `;
 
 export function unumProgram(context: Context): Command {
   const program = new Command("unum")
     .description("XDP edge for virtual networks: one unnumbered tunnel per server")
-    .version(version())
+    .version(packageVersion())
     .addHelpText("after", AFTER);
   const commands = [
     checkCommand(context),
     planCommand(context),
     applyCommand(context),
+    runCommand(context),
+    statusCommand(context),
     attachCommand(context),
     detachCommand(context),
     showCommand(context),

@@ -15,14 +15,21 @@ import {
 } from "../document/index.ts";
 import { applyEdge, loadOptionsOf, planEdge } from "../edge/reconcile.ts";
 import type { Vm } from "../model/index.ts";
+import { documentRevision } from "../source/file.ts";
 import type { CommonOptions, Context } from "./context.ts";
 import { say } from "./context.ts";
-import { loadPlane, sayApplied, sayNotices } from "./edge.ts";
+import { findDaemon, requireFollowed, waitForDaemon } from "./daemon.ts";
+import { loadPlane, openPlane, sayApplied, sayNotices, sayWaited } from "./edge.ts";
 import { Progress } from "./progress.ts";
 import { count } from "./render.ts";
 
+/** For another writer to finish. */
+const LOCK_WAIT_MS = 10_000;
+
 /** The state as it will be, and what makes it so. */
 interface Changed extends ParsedDocument {
+  /** Of the document. */
+  readonly text: string;
   readonly write: () => void;
 }
 
@@ -30,10 +37,25 @@ type Change = (progress: Progress) => Changed & Disposable;
 
 const NOTHING = { [Symbol.dispose]: () => {} };
 
-/** Makes the change in what the file says, and in the maps; the file is replaced when the change is valid and fits. */
+/**
+ * Makes the change in what the file says, and in the maps; the file is replaced when the change is valid and fits. The maps follow
+ * at once: by the daemon of these pins if there is one, else by this process.
+ */
 async function carryOutChange(context: Context, options: CommonOptions, change: Change): Promise<void> {
   const started = performance.now();
   using progress = new Progress(context);
+  const daemon = await findDaemon(options.pinDir);
+  if (daemon !== undefined) {
+    requireFollowed(daemon, options.state, options.pinDir);
+    const { revision, notices } = await writeChecked(context, options, change, progress);
+    progress.phase("waiting for the daemon");
+    // Whoever names an object to delete means it, however few there are.
+    const waited = await waitForDaemon(daemon, revision, { allowMassDelete: true });
+    progress.end();
+    if (options.json !== true) sayNotices(context, options.state, notices);
+    sayWaited(context, options, waited, started);
+    return;
+  }
   // Tables that do not exist yet are made for what the document says, and only for one that is right.
   const loaded = new PinDirectory(options.pinDir).isLoaded();
   const plane = loadPlane(context, options, loaded ? undefined : firstOptions(change, progress));
@@ -49,6 +71,30 @@ async function carryOutChange(context: Context, options: CommonOptions, change: 
     sayApplied(context, options, applied, started);
   } finally {
     plane.close();
+  }
+}
+
+/**
+ * Writes what changed while nobody else does, if it fits. The maps are looked at only: they, and the exchange of programs, are the
+ * daemon's.
+ */
+async function writeChecked(context: Context, options: CommonOptions, change: Change, progress: Progress) {
+  const pins = new PinDirectory(options.pinDir);
+  const lock = pins.lock(LOCK_WAIT_MS);
+  try {
+    using changed = change(progress);
+    if (pins.isLoaded()) {
+      const plane = openPlane(context, options);
+      try {
+        await planEdge(plane, changed.model, { resolveMs: 0 });
+      } finally {
+        plane.close();
+      }
+    }
+    changed.write();
+    return { revision: documentRevision(changed), notices: changed.notices };
+  } finally {
+    lock?.close();
   }
 }
 
@@ -74,7 +120,7 @@ function ofEdits(file: string, edits: readonly Edit[], progress: Progress): Chan
     const write = (): void => {
       if (changed !== text) writeDocumentFile(file, changed);
     };
-    return { ...parseModel(changed, file, { progress: progress.reader() }), write, ...NOTHING };
+    return { ...parseModel(changed, file, { progress: progress.reader() }), text: changed, write, ...NOTHING };
   });
 }
 
@@ -82,6 +128,7 @@ function ofInventory(file: string, staged: StagedInventory, progress: Progress):
   try {
     return orOldProblems(file, () => ({
       ...parseModel(staged.text, file, { inventory: staged.staged, progress: progress.reader() }),
+      text: staged.text,
       write: () => staged.commit(),
       [Symbol.dispose]: () => staged[Symbol.dispose](),
     }));
@@ -93,7 +140,7 @@ function ofInventory(file: string, staged: StagedInventory, progress: Progress):
 
 /**
  * Changes one object in the document and in the maps. The document is replaced only after the changed one is valid, and fits
- * into the tables; the maps follow at once.
+ * into the tables; the maps follow at once: by the daemon of these pins if there is one, else by this process.
  */
 export function changeSource(context: Context, options: CommonOptions, edits: readonly Edit[]): Promise<void> {
   const file = options.state;

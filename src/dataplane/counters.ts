@@ -65,7 +65,7 @@ function traffic(plane: Plane, map: string, names: ReadonlyMap<string, number>):
   return result;
 }
 
-export function readCounters(plane: Plane, observed: Observed): Counters {
+export function readCounters(plane: Plane, { indexes }: Pick<Observed, "indexes">): Counters {
   const packets = read(plane, "packet_counters", "packet_counters", 0);
   const drops = new Map<string, Drops>();
   for (const [reason, name] of plane.layout.names("drop_reason", "DROP_")) {
@@ -84,8 +84,8 @@ export function readCounters(plane: Plane, observed: Observed): Counters {
       solicitations: packets.solicitations as bigint,
     },
     drops,
-    endpoints: traffic(plane, "endpoint_counters", observed.indexes.endpoint),
-    tenants: traffic(plane, "tenant_counters", observed.indexes.tenant),
+    endpoints: traffic(plane, "endpoint_counters", indexes.endpoint),
+    tenants: traffic(plane, "tenant_counters", indexes.tenant),
   };
 }
 

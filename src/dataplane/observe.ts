@@ -4,8 +4,10 @@ import { links } from "../bpf/rtnetlink.ts";
 import type { PortConfig } from "../model/index.ts";
 import type { Decoded } from "./decode.ts";
 import { decodeRows } from "./decode.ts";
+import type { Indexes } from "./indexes.ts";
 import type { Plane } from "./plane.ts";
 import { observePorts } from "./ports.ts";
+import { indexesOf, namesByIndex } from "./row-reader.ts";
 import type { Entries, Rows, WordAndRecord } from "./rows.ts";
 import { hex } from "./rows.ts";
 import { unpackSlots } from "./slots.ts";
@@ -100,13 +102,23 @@ function readGroups(plane: Plane, routes: Iterable<Uint8Array>): Map<number, Uin
   return groups;
 }
 
+function readNames(plane: Plane): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [key, value] of plane.map("names").entries()) {
+    names.set(hex(key), (plane.layout.decode("name", value) as unknown as { text: string }).text);
+  }
+  return names;
+}
+
+/** Which object has which index, from the map names alone. */
+export function readIndexes(plane: Plane): Indexes {
+  return indexesOf(namesByIndex(plane.layout, readNames(plane), () => {}));
+}
+
 /** @param withVms false: tenants have no VMs, for who reads those in another way */
 export function observe(plane: Plane, withVms = true): Observed {
   const { layout } = plane;
-  const names = new Map<string, string>();
-  for (const [key, value] of plane.map("names").entries()) {
-    names.set(hex(key), (layout.decode("name", value) as unknown as { text: string }).text);
-  }
+  const names = readNames(plane);
   const [routes4, routes6] = [readRoutes(plane, "routes4"), readRoutes(plane, "routes6")];
   const egress = new Set<number>();
   for (const key of plane.map("egress").keys()) egress.add(new DataView(key.buffer, key.byteOffset).getUint32(0, true));

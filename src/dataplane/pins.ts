@@ -1,6 +1,15 @@
 // The pin directory: where it is, whether it is safe to use, and what the files in it are called.
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { isBpffs, lockDirectory, mountBpffs } from "../bpf/system.ts";
 import { causeText, UnumError } from "../errors.ts";
@@ -41,6 +50,15 @@ export class PinDirectory {
   }
   get links(): string {
     return join(this.path, "links");
+  }
+
+  /** The daemon's: locked by it for as long as it lives. */
+  get daemon(): string {
+    return join(this.path, "daemon");
+  }
+  /** A symbolic link to where the daemon answers. */
+  get daemonSocket(): string {
+    return join(this.daemon, "socket");
   }
 
   map(name: string): string {
@@ -137,6 +155,43 @@ export class PinDirectory {
     );
   }
 
+  /** Where the daemon of this directory answers, if there is one; it may be dead. */
+  readDaemonSocket(): string | undefined {
+    try {
+      return readlinkSync(this.daemonSocket);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Becomes the daemon of this directory, which is made if need be, until the lock is closed.
+   * @throws UnumError DAEMON_RUNNING
+   */
+  lockDaemon(socketPath: string, waitMs: number): { close(): void } {
+    this.create();
+    this.#makeDirectory(this.daemon);
+    let lock: { close(): void };
+    try {
+      lock = lockDirectory(this.daemon, { waitMs });
+    } catch (thrown) {
+      if (!(thrown instanceof UnumError) || thrown.code !== "LOCKED") throw thrown;
+      const [, holder = "another process"] = /: (.+) holds it/.exec(thrown.message) ?? [];
+      throw new UnumError("DAEMON_RUNNING", `run the daemon of ${this.path}: ${holder} is it already`, {
+        remedy: "unum status shows it; stop it first, or name another directory with --pin-dir",
+        cause: thrown,
+      });
+    }
+    try {
+      this.unlink(this.daemonSocket);
+      symlinkSync(socketPath, this.daemonSocket);
+    } catch (thrown) {
+      lock.close();
+      throw thrown;
+    }
+    return lock;
+  }
+
   /** Makes the directory and its rooms, mounting bpffs when nothing is mounted at its usual place. */
   create(): void {
     const parent = dirname(this.path);
@@ -179,7 +234,8 @@ export class PinDirectory {
   /** Removes every pin and the directory. */
   remove(): void {
     this.clear();
-    for (const path of [this.links, this.programs, this.maps, this.path]) this.#removeDirectory(path);
+    this.unlink(this.daemonSocket);
+    for (const path of [this.daemon, this.links, this.programs, this.maps, this.path]) this.#removeDirectory(path);
   }
 
   /** Tells this directory from one that was made later under the same name. */

@@ -38,6 +38,8 @@ export interface LoadOptions {
   readonly features?: ReadonlySet<Feature>;
   /** How long to wait for another writer to finish. */
   readonly lockWaitMs?: number;
+  /** The programs that new ports are proved with; those beside the object, unless given. */
+  readonly probePath?: string;
 }
 
 /** Buckets that are read at once: 1 MiB. */
@@ -66,6 +68,7 @@ export class Plane {
   #writable: boolean;
   #upgraded = false;
   readonly #objectPath: string;
+  #probePath: string | undefined;
 
   private constructor(pins: PinDirectory, objectPath: string, layout: Layout, lock: { close(): void } | undefined) {
     this.pins = pins;
@@ -103,9 +106,12 @@ export class Plane {
   static load(pins: PinDirectory, objectPath: string, options: LoadOptions): Plane {
     const lock = lockPins(pins, options.lockWaitMs ?? 10_000);
     try {
-      if (pins.isLoaded()) return Plane.#adopt(pins, objectPath, lock);
-      pins.clear();
-      return Plane.#make(pins, objectPath, options, lock);
+      if (!pins.isLoaded()) pins.clear();
+      const plane = pins.isLoaded()
+        ? Plane.#adopt(pins, objectPath, lock)
+        : Plane.#make(pins, objectPath, options, lock);
+      plane.#probePath = options.probePath;
+      return plane;
     } catch (thrown) {
       lock.close();
       throw thrown;
@@ -193,7 +199,7 @@ export class Plane {
 
   /** Beside the object of the packet path. */
   get probeObjectPath(): string {
-    return join(dirname(this.#objectPath), "probe.bpf.o");
+    return this.#probePath ?? join(dirname(this.#objectPath), "probe.bpf.o");
   }
 
   get meta(): Meta {

@@ -1,9 +1,10 @@
 // Whether everything fits, before the first write.
 
 import { UnumError } from "../errors.ts";
-import type { Edge } from "../model/index.ts";
+import type { Edge, VmCapacity } from "../model/index.ts";
 import type { Observed } from "./observe.ts";
 import type { Plane } from "./plane.ts";
+import type { Rows } from "./rows.ts";
 import { slotBytes, tableRoom } from "./tables.ts";
 import type { VmSlots } from "./vm-shape.ts";
 import type { Writes } from "./writes.ts";
@@ -38,6 +39,12 @@ const KEYED = [
   "members",
 ] as const;
 
+function keyedRoom(plane: Plane, map: (typeof KEYED)[number]): number {
+  const entries = plane.map(map).info.maxEntries;
+  const plain = map === "names" || map === "routes4" || map === "routes6";
+  return plain ? entries : tableRoom(plane.layout, map, entries);
+}
+
 /**
  * Every table is checked before the first write. New rows are there before old ones go, so a table must hold both; VMs, to which
  * nothing refers, give way to others where need be. Bucket tables check their buckets again when they are written.
@@ -45,11 +52,7 @@ const KEYED = [
  */
 export function requireRoom(plane: Plane, writes: Writes, { rows, retired }: Observed, vms: VmSlots): void {
   requireVmRoom(plane, writes.state.model.edge, vms);
-  const entries = (map: string): number => plane.map(map).info.maxEntries;
-  const roomOf = (map: (typeof KEYED)[number]): number =>
-    map === "names" || map === "routes4" || map === "routes6"
-      ? entries(map)
-      : tableRoom(plane.layout, map, entries(map));
+  const roomOf = (map: (typeof KEYED)[number]): number => keyedRoom(plane, map);
   const require = (map: string, wanted: number, present: number, added: number, room: number): void => {
     if (wanted > room)
       throw full(map, `${wanted} entries are wanted`, room, "remove what is not needed, or divide it among edges");
@@ -64,5 +67,35 @@ export function requireRoom(plane: Plane, writes: Writes, { rows, retired }: Obs
     require(map, writes.desired[map].size, present, added, roomOf(map));
   }
   const newPorts = writes.egress.puts.filter(([ifindex]) => !rows.egress.has(ifindex)).length;
-  require("egress", writes.desired.egress.size, rows.egress.size, newPorts, entries("egress"));
+  require("egress", writes.desired.egress.size, rows.egress.size, newPorts, plane.map("egress").info.maxEntries);
+}
+
+/** Tables of objects, whose first element is none. */
+const OBJECTS = ["profiles", "endpoints", "tenants", "circuits"] as const;
+
+/** How full a table is: entries, and how many it holds. */
+export interface Fill {
+  readonly table: string;
+  readonly entries: number;
+  readonly room: number;
+}
+
+/** Every table that can be full, when it holds these rows, so many VMs, and members that are on their way out. */
+export function tableFill(
+  plane: Plane,
+  rows: Rows,
+  { retired, vms }: { readonly retired: number; readonly vms: VmCapacity },
+): readonly Fill[] {
+  const { capacity } = plane;
+  const holds = (map: string): number => plane.map(map).info.maxEntries;
+  return [
+    { table: "vms4", entries: vms.vms, room: capacity.vms },
+    { table: "vms6", entries: vms.vms6, room: capacity.vms6 },
+    ...OBJECTS.map((table) => ({ table, entries: rows[table].size, room: holds(table) - 1 })),
+    { table: "route_groups", entries: rows.groups.size, room: holds("route_groups") - 1 },
+    ...KEYED.map((table) => {
+      const entries = rows[table].size + (table === "members" ? retired : 0);
+      return { table, entries, room: keyedRoom(plane, table) };
+    }),
+  ];
 }

@@ -19,44 +19,52 @@ export interface DecodeInput {
 export type Field = Record<string, unknown>;
 export type IndexedKind = IndexKind | "port";
 
-export class RowReader {
-  readonly layout: Layout;
-  readonly input: DecodeInput;
-  /** One line for each row that makes no sense. */
-  readonly problems: string[] = [];
-  readonly names: Record<IndexedKind, Map<number, string>> = {
+export type NamesByIndex = Readonly<Record<IndexedKind, ReadonlyMap<number, string>>>;
+
+/** The map names by kind and index; what makes no sense is left out and told to `problem`. */
+export function namesByIndex(layout: Layout, rows: Rows["names"], problem: (text: string) => void): NamesByIndex {
+  const kinds = layout.names("object_kind", "OBJECT_KIND_");
+  const names: Record<IndexedKind, Map<number, string>> = {
     profile: new Map(),
     endpoint: new Map(),
     tenant: new Map(),
     circuit: new Map(),
     port: new Map(),
   };
+  for (const [key, name] of rows) {
+    const { kind, index } = layout.decode("name_key", fromHex(key)) as unknown as { kind: number; index: number };
+    const room = names[kinds.get(kind) as IndexedKind];
+    if (room === undefined) problem(`names: ${JSON.stringify(name)} is of kind ${kind}, which does not exist`);
+    else room.set(index, name);
+  }
+  return names;
+}
+
+export function indexesOf(names: NamesByIndex): Indexes {
+  const invert = (kind: IndexKind) => new Map([...names[kind]].map(([index, name]) => [name, index] as const));
+  return {
+    profile: invert("profile"),
+    endpoint: invert("endpoint"),
+    tenant: invert("tenant"),
+    circuit: invert("circuit"),
+  };
+}
+
+export class RowReader {
+  readonly layout: Layout;
+  readonly input: DecodeInput;
+  /** One line for each row that makes no sense. */
+  readonly problems: string[] = [];
+  readonly names: NamesByIndex;
 
   constructor(layout: Layout, input: DecodeInput) {
     this.layout = layout;
     this.input = input;
-    this.#readNames();
-  }
-
-  #readNames(): void {
-    const kinds = this.layout.names("object_kind", "OBJECT_KIND_");
-    for (const [key, name] of this.input.rows.names) {
-      const { kind, index } = this.fields("name_key", fromHex(key)) as { kind: number; index: number };
-      const room = this.names[kinds.get(kind) as IndexedKind];
-      if (room === undefined)
-        this.problems.push(`names: ${JSON.stringify(name)} is of kind ${kind}, which does not exist`);
-      else room.set(index, name);
-    }
+    this.names = namesByIndex(layout, input.rows.names, (text) => this.problems.push(text));
   }
 
   indexes(): Indexes {
-    const invert = (names: Map<number, string>) => new Map([...names].map(([index, name]) => [name, index] as const));
-    return {
-      profile: invert(this.names.profile),
-      endpoint: invert(this.names.endpoint),
-      tenant: invert(this.names.tenant),
-      circuit: invert(this.names.circuit),
-    };
+    return indexesOf(this.names);
   }
 
   /** Name of an object; a problem of `user` when it has none. */

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Model } from "../model/index.ts";
 import { validateModel } from "../model/index.ts";
 import { buildModel } from "./build.ts";
+import { lookup } from "./edit-plain.ts";
 import { readDocumentFile } from "./file.ts";
 import { withVms } from "./inventory.ts";
 import { readInventory } from "./inventory-read.ts";
@@ -82,4 +83,10 @@ export function parseModel(text: string, fileName: string, options: ParseOptions
 /** Text without its byte order mark. */
 export function withoutMark(text: string): string {
   return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
+/** Path of the inventory that a document names, whatever else is wrong with the document; undefined: there is none. */
+export function inventoryPath(text: string, fileName: string): string | undefined {
+  const named = lookup(new Tree(withoutMark(text), fileName).plain(), ["vmInventory"]);
+  return typeof named === "string" ? join(dirname(fileName), named) : undefined;
 }

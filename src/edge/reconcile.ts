@@ -31,6 +31,8 @@ import { attachProven, portNotices } from "./attach.ts";
 export interface PlanOptions {
   /** How long neighbours that are not known may take to answer. */
   readonly resolveMs: number;
+  /** Whether they are asked although nobody waits for them. */
+  readonly ask?: boolean;
 }
 
 export interface EdgePlan {
@@ -68,7 +70,8 @@ export interface Applied {
   readonly notices: readonly string[];
 }
 
-function endpointAddresses(model: Model): ReadonlyMap<string, IpAddress> {
+/** Underlay addresses of all servers and gateways, by their names. */
+export function endpointAddresses(model: Model): ReadonlyMap<string, IpAddress> {
   const addresses = new Map<string, IpAddress>();
   for (const [name, { address }] of [...model.servers, ...model.gateways]) addresses.set(name, address);
   return addresses;
@@ -153,13 +156,13 @@ function addressNotices({ edge }: Model): string[] {
 }
 
 /** Compares a model with what the maps hold. Changes nothing but, for unknown neighbours, asks the underlay. */
-export async function planEdge(plane: Plane, desired: Model, { resolveMs }: PlanOptions): Promise<EdgePlan> {
+export async function planEdge(plane: Plane, desired: Model, { resolveMs, ask }: PlanOptions): Promise<EdgePlan> {
   const model = sized(desired, plane.capacity);
   const observed = observe(plane);
   const present = readInterfaces();
   const interfaces = withGone(present, observed);
   const endpoints = endpointAddresses(model);
-  const resolved = await resolveNextHops(endpoints, { waitMs: resolveMs });
+  const resolved = await resolveNextHops(endpoints, { waitMs: resolveMs, ...(ask === undefined ? {} : { ask }) });
   const ifindexes = new Set([...present.values()].map(({ ifindex }) => ifindex));
   const nextHops = keepLastGood(model, resolved, observed, ifindexes);
   const state: State = { model, interfaces, nextHops };

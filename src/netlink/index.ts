@@ -1,3 +1,4 @@
+export * from "./fingerprint.ts";
 export * from "./interfaces.ts";
 export * from "./next-hops.ts";
 export * from "./questions.ts";

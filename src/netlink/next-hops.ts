@@ -8,8 +8,10 @@ import type { NextHop } from "../control/state.ts";
 import { transmitOf } from "./interfaces.ts";
 
 export interface ResolveOptions {
-  /** How long to wait for neighbours to answer, all together. 0: take what is known, ask nobody. */
+  /** How long to wait for neighbours to answer, all together. 0: take what is known. */
   readonly waitMs: number;
+  /** Whether to ask for neighbours that are not known. Who waits asks, unless told otherwise. */
+  readonly ask?: boolean;
 }
 
 const POLL_MS = 20;
@@ -63,7 +65,7 @@ function known({ ifindex, via, mtuBytes, link }: Pending): NextHop | undefined {
  */
 export async function resolveNextHops(
   endpoints: ReadonlyMap<string, IpAddress>,
-  { waitMs }: ResolveOptions,
+  { waitMs, ask = waitMs > 0 }: ResolveOptions,
 ): Promise<ReadonlyMap<string, NextHop>> {
   const all = links();
   const resolved = new Map<string, NextHop>();
@@ -78,7 +80,7 @@ export async function resolveNextHops(
     return nextHop === undefined;
   };
   pending = pending.filter(take);
-  if (waitMs > 0) for (const { ifindex, via } of pending) probeNeighbour(ifindex, via);
+  if (ask) for (const { ifindex, via } of pending) probeNeighbour(ifindex, via);
   for (let waited = 0; pending.length > 0 && waited < waitMs; waited += POLL_MS) {
     await sleep(POLL_MS);
     pending = pending.filter(take);

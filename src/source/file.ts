@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import type { LoadedDocument } from "../document/index.ts";
-import { loadDocument } from "../document/index.ts";
+import { inventoryPath, loadDocument, readDocumentFile } from "../document/index.ts";
 import { causeText, UnumError } from "../errors.ts";
 import type { Reading, Source } from "./source.ts";
 import { DirectoryWatches, directoriesOf } from "./watch.ts";
@@ -19,14 +19,28 @@ export interface FileSourceOptions {
 const QUIET_MS = 50;
 const LOOK_MS = 2000;
 
-/** The revision of a document's text. */
-export function textRevision(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+/**
+ * The revision of a document: of its text, and of which inventory it names, how large and how old that is. What an inventory says
+ * would take a second to hash.
+ */
+export function documentRevision({ text, inventory }: Pick<LoadedDocument, "text" | "inventory">): string {
+  const hash = createHash("sha256").update(text);
+  if (inventory !== undefined) hash.update(`\0${appearance([inventory])}`);
+  return hash.digest("hex").slice(0, 16);
 }
 
-/** Files that a document was made of: what to watch. Whatever else a document comes to name belongs here. */
-function filesOf(path: string, _loaded: LoadedDocument | undefined): readonly string[] {
-  return [path];
+/** Files that a document is made of: what to watch, be they right or wrong. */
+function filesOf(path: string, inventory: string | undefined): readonly string[] {
+  return inventory === undefined ? [path] : [path, inventory];
+}
+
+/** Of a document that could not be loaded, perhaps for its inventory's sake. */
+function namedInventory(path: string): string | undefined {
+  try {
+    return inventoryPath(readDocumentFile(path), path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Two looks that give the same saw the same files: which ones, how large, and when they were last touched. */
@@ -133,10 +147,11 @@ export class FileSource implements Source {
   #load(): Reading {
     try {
       const loaded = loadDocument(this.#path);
-      this.#files = filesOf(this.#path, loaded);
-      const { text, model, notices } = loaded;
-      return { ok: true, state: { revision: textRevision(text), model, notices } };
+      this.#files = filesOf(this.#path, loaded.inventory);
+      const { model, notices } = loaded;
+      return { ok: true, state: { revision: documentRevision(loaded), model, notices } };
     } catch (thrown) {
+      this.#files = filesOf(this.#path, namedInventory(this.#path));
       if (thrown instanceof UnumError) return { ok: false, error: thrown };
       return {
         ok: false,

@@ -1,3 +1,3 @@
-export { FileSource, textRevision } from "./file.ts";
+export { documentRevision, FileSource } from "./file.ts";
 export { openSource } from "./parse.ts";
 export type { DesiredState, Reading, Source } from "./source.ts";

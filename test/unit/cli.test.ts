@@ -37,7 +37,8 @@ describe("help", () => {
   test("is there for all commands of the product", () => {
     const kinds = ["profile", "server", "gateway", "tenant", "circuit", "route", "vm"];
     const changes = kinds.flatMap((kind) => [`${kind} set`, `${kind} delete`]);
-    const rest = ["edge set", "check", "plan", "apply", "attach", "detach", "show", "counters", "vm import"];
+    const reads = ["check", "plan", "show", "counters", "status"];
+    const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import"];
     expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest].sort());
   });
 
@@ -71,9 +72,8 @@ describe("help", () => {
       for (const line of stdout.match(/^ {2}unum [^|#\n]*/gm) ?? []) {
         // A document and pins that do not exist: whatever is wrong then, it is not the usage.
         const argv = [...line.trim().split(/\s+/).slice(1)];
-        const named = ["check", "plan", "apply", "show", "counters", "attach", "detach"].includes(argv[0] as string);
-        const state =
-          named && !["check", "plan", "apply"].includes(argv[0] as string) ? [] : ["--state", "/nonexistent"];
+        const stateless = ["show", "counters", "attach", "detach", "run", "status"].includes(argv[0] as string);
+        const state = stateless ? [] : ["--state", "/nonexistent"];
         const pins = argv[0] === "check" ? [] : ["--pin-dir", "/nonexistent/pins"];
         const { status, stderr } = await unum(...argv, ...state, ...pins);
         expect(status, `${line}\n${stderr}`).toBeLessThan(2);

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { FileSource, openSource, type Reading, textRevision } from "../../src/source/index.ts";
+import { documentRevision, FileSource, openSource, type Reading } from "../../src/source/index.ts";
 
 const LOOK_MS = 1000;
 const QUIET_MS = 50;
@@ -57,7 +57,7 @@ describe("with the clock in hand", () => {
     const revisions: string[] = [];
     source.start((reading) => revisions.push(reading.ok ? reading.state.revision : reading.error.code));
     vi.advanceTimersByTime(10 * LOOK_MS);
-    expect(revisions).toEqual([textRevision(ONE)]);
+    expect(revisions).toEqual([documentRevision({ text: ONE, inventory: undefined })]);
     expect(source.name).toBe(`file:${at("state.yaml")}`);
   });
 
@@ -119,12 +119,39 @@ describe("with the clock in hand", () => {
     expect(told).toEqual(["10.0.0.1"]);
   });
 
+  test("the inventory that a document names is followed with it, from when it is missing on", () => {
+    const tenants = "servers: {s1: {address: 10.2.0.2}}\ntenants: {acme: {vni: 9}}\nvmInventory: vms.ndjson\n";
+    const line = (last: number) =>
+      `{"tenant":"acme","address":"172.16.0.${last}","server":"s1","mac":"02:00:00:00:00:05"}\n`;
+    writeFileSync(at("state.yaml"), documentOf("10.0.0.1", tenants));
+    const source = new FileSource(at("state.yaml"), { quietMs: QUIET_MS, lookMs: LOOK_MS });
+    sources.push(source);
+    const told: string[] = [];
+    source.start((reading) =>
+      told.push(reading.ok ? String(reading.state.model.tenants.get("acme")?.vms.size) : reading.error.code),
+    );
+    const look = () => vi.advanceTimersByTime(LOOK_MS + 3 * QUIET_MS);
+    look();
+    writeFileSync(at("vms.ndjson"), line(1));
+    look();
+    writeFileSync(at("new"), line(1) + line(2));
+    renameSync(at("new"), at("vms.ndjson"));
+    look();
+    appendFileSync(at("vms.ndjson"), line(3));
+    look();
+    appendFileSync(at("vms.ndjson"), "{");
+    look();
+    writeFileSync(at("vms.ndjson"), line(1));
+    look();
+    expect(told).toEqual([expect.stringMatching(/^DOCUMENT_/), "1", "2", "3", "DOCUMENT_INVALID", "1"]);
+  });
+
   test("a revision that is expected is taken at once, and another is waited for", async () => {
     writeFileSync(at("state.yaml"), ONE);
     const { told, source } = follow(at("state.yaml"));
     vi.advanceTimersByTime(QUIET_MS);
     writeFileSync(at("state.yaml"), TWO);
-    expect(textOf(await source.refresh(textRevision(TWO)))).toBe("10.0.0.2");
+    expect(textOf(await source.refresh(documentRevision({ text: TWO, inventory: undefined })))).toBe("10.0.0.2");
     expect(told).toEqual(["10.0.0.1", "10.0.0.2"]);
     const other = source.refresh("0123456789abcdef");
     vi.advanceTimersByTime(QUIET_MS);
@@ -179,8 +206,8 @@ describe("with watches alone", () => {
     await next(told, "10.0.0.2");
     writeFileSync(at("..2/state.yaml"), documentOf("10.0.0.3"));
     await next(told, "10.0.0.3");
-    symlinkSync("../..1/state.yaml", at("new"));
-    renameSync(at("new"), at("links/state.yaml"));
+    symlinkSync("../..1/state.yaml", at("links/new"));
+    renameSync(at("links/new"), at("links/state.yaml"));
     await next(told, "10.0.0.1");
   });
 });

@@ -6,6 +6,7 @@ import type { PortMode, PortRole } from "../../model/index.ts";
 import { DEFAULT_VM_CAPACITY, DEFAULT_VM6_CAPACITY, RANGES } from "../../model/index.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { examples, jsonOption, pinDirOption, say, warn } from "../context.ts";
+import { findDaemon } from "../daemon.ts";
 import { loadPlane } from "../edge.ts";
 import { json } from "../render.ts";
 import * as value from "../values.ts";
@@ -73,7 +74,7 @@ export function detachCommand(context: Context): Command {
     .addOption(pinDirOption())
     .addOption(jsonOption())
     .addHelpText("after", examples("unum detach e0", "unum detach --all"))
-    .action((nic: string | undefined, options: DetachOptions) => {
+    .action(async (nic: string | undefined, options: DetachOptions) => {
       if ((nic === undefined) === (options.all !== true)) {
         throw new UnumError("USAGE", "detach: expected the name of a NIC, or --all");
       }
@@ -84,6 +85,8 @@ export function detachCommand(context: Context): Command {
         return;
       }
       if (options.all === true) {
+        const daemon = await findDaemon(options.pinDir);
+        if (daemon !== undefined) throw keptUp(options.pinDir, daemon.status.pid);
         report(context, options, removeEdge(pins));
         return;
       }
@@ -95,6 +98,12 @@ export function detachCommand(context: Context): Command {
         plane.close();
       }
     });
+}
+
+function keptUp(pinDir: string, pid: number): UnumError {
+  return new UnumError("DAEMON_RUNNING", `detach all of ${pinDir}: its daemon, process ${pid}, would make it again`, {
+    remedy: `stop the daemon first: systemctl stop unum, or kill ${pid}`,
+  });
 }
 
 function notAttached(nic: string, pinDir: string): UnumError {

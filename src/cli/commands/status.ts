@@ -1,0 +1,68 @@
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { ask } from "../../daemon/client.ts";
+import type { Health, Status } from "../../daemon/protocol.ts";
+import { PinDirectory } from "../../dataplane/pins.ts";
+import { UnumError } from "../../errors.ts";
+import type { Context } from "../context.ts";
+import { DEFAULT_SOCKET, examples, jsonOption, pinDirOption, say } from "../context.ts";
+import { count, json } from "../render.ts";
+
+interface StatusOptions {
+  readonly pinDir: string;
+  readonly socket?: string;
+  readonly json?: boolean;
+}
+
+const ANSWER_MS = 5000;
+/** Exit status when the maps are not what the source says. */
+const BEHIND = 1;
+
+function lines({ version, pid, startedAt, state, source, applied, failure, pinDir, lagSeconds }: Status): string[] {
+  const text = [`daemon ${version}, process ${pid} since ${startedAt}, pinned at ${pinDir}`, `source ${source.name}`];
+  if (source.revision !== undefined) text.push(`source revision ${source.revision}, read ${source.readAt}`);
+  if (source.error !== undefined) text.push(`source error: ${source.error.message} [${source.error.code}]`);
+  text.push(applied === undefined ? "nothing applied yet" : `maps show ${applied.revision}, since ${applied.at}`);
+  text.push(lagSeconds > 0 ? `${state}, behind for ${lagSeconds.toFixed(1)} s` : state);
+  if (failure !== undefined) {
+    text.push(
+      `revision ${failure.revision}, ${count(failure.attempts, "try", "tries")}: ${failure.message} [${failure.code}]`,
+    );
+    if (failure.remedy !== undefined) text.push(`  ${failure.remedy}`);
+  }
+  return text;
+}
+
+/** `unum status`. */
+export function statusCommand(context: Context): Command {
+  return new Command("status")
+    .description("what the daemon of a pin directory does; exit status 1 when the maps are not what its source says")
+    .addOption(pinDirOption())
+    .addOption(new Option("--socket <path>", "the daemon's socket (default: that of the daemon of --pin-dir)"))
+    .addOption(jsonOption())
+    .addHelpText("after", examples("unum status", "unum status --json | jq -r .source.revision"))
+    .action(async (options: StatusOptions) => {
+      const path = options.socket ?? new PinDirectory(options.pinDir).readDaemonSocket() ?? DEFAULT_SOCKET;
+      const status: Status = await ask(path, { command: "status" }, ANSWER_MS);
+      if (options.socket === undefined && status.pinDir !== resolve(options.pinDir)) {
+        throw new UnumError(
+          "DAEMON_SILENT",
+          `ask the daemon of ${options.pinDir}: there is none; ${path} is that of ${status.pinDir}`,
+          {
+            remedy: "name its directory with --pin-dir, or start one: unum run",
+          },
+        );
+      }
+      const health: Health = await ask(path, { command: "health" }, ANSWER_MS);
+      if (options.json === true) json(context, { ...plain(status), ...plain(health) });
+      else for (const line of lines(status)) say(context, line);
+      const behind = status.failure !== undefined || status.source.error !== undefined || status.applied === undefined;
+      if (behind) context.setExit(BEHIND);
+    });
+}
+
+/** An answer without the word that it is one. */
+function plain(answer: object): object {
+  const { ok: _, ...rest } = answer as { ok?: boolean };
+  return rest;
+}

@@ -1,0 +1,67 @@
+// The log: one line of JSON for each change of state, none for a packet, none for what goes on as before.
+
+import type { Logger } from "pino";
+import { destination, pino, stdTimeFunctions } from "pino";
+import { UnumError } from "../errors.ts";
+import type { LoopEvent } from "./loop.ts";
+
+export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** To stderr, at once: what a process said before it was killed is what is wanted most. */
+export function openLog(level: LogLevel): Logger {
+  return pino(
+    {
+      level,
+      base: { pid: process.pid },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination({ fd: 2, sync: true }),
+  );
+}
+
+export function errorFields(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof UnumError)) return { error: error instanceof Error ? error.stack : String(error) };
+  const { code, message, remedy } = error;
+  return { code, error: message, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+/** Writes the loop's events; of notices only those that the pass before did not have. */
+export class EventLog {
+  readonly #log: Logger;
+  #notices: ReadonlySet<string> = new Set();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  write(event: LoopEvent): void {
+    switch (event.kind) {
+      case "source-read":
+        this.#log.info({ revision: event.revision }, "source: read");
+        return;
+      case "source-failed":
+        this.#log.error(errorFields(event.error), "source: no state; the last good one stays in force");
+        return;
+      case "failed": {
+        const { error, revision } = event.failure;
+        this.#log.error({ revision, ...errorFields(error) }, "apply: failed; it is tried again");
+        return;
+      }
+      case "refused": {
+        const { error, revision } = event.refusal;
+        this.#log.error({ revision, ...errorFields(error) }, "apply: refused; the last good state stays in force");
+        return;
+      }
+      case "applied": {
+        const { notices, ports, planMs, applyMs, ...counts } = event.result;
+        const times = { planMs: Math.round(planMs), applyMs: Math.round(applyMs) };
+        const { revision, reason } = event;
+        this.#log.info({ revision, reason, ...counts, ...times, ...(ports.length > 0 && { ports }) }, "applied");
+        for (const notice of notices) if (!this.#notices.has(notice)) this.#log.warn({ revision }, notice);
+        this.#notices = new Set(notices);
+      }
+    }
+  }
+}

@@ -1,0 +1,129 @@
+// What is said over the daemon's socket: one JSON object a line, a request for an answer. docs/operations.md has it for others.
+
+import type { ErrorCode } from "../errors.ts";
+import { ERROR_CATALOGUE, UnumError } from "../errors.ts";
+
+export type Request =
+  | { readonly command: "status" }
+  | { readonly command: "health" }
+  | {
+      readonly command: "wait";
+      readonly revision: string;
+      /** For so long at most. */
+      readonly timeoutMs: number;
+      /** Also when the maps showed it already, have another look at them. */
+      readonly resync: boolean;
+      /** What this revision lacks is meant to go. */
+      readonly allowMassDelete: boolean;
+    };
+
+export interface ErrorText {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+export interface ResultText {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+  readonly rows: number;
+  readonly ports: readonly { readonly name: string; readonly action: string }[];
+  readonly notices: readonly string[];
+  readonly tookMs: number;
+}
+
+export type StateWord = "waiting" | "applying" | "in sync" | "retrying" | "refused";
+
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  readonly pinDir: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly state: StateWord;
+  readonly source: {
+    readonly name: string;
+    /** Of the newest state that it gave. */
+    readonly revision?: string;
+    readonly readAt?: string;
+    /** Why there is no newer one. */
+    readonly error?: ErrorText;
+  };
+  /** What the maps show. */
+  readonly applied?: ResultText & { readonly revision: string; readonly at: string };
+  /** Why the newest state is not shown. */
+  readonly failure?: ErrorText & { readonly revision: string; readonly attempts: number };
+  readonly lagSeconds: number;
+}
+
+export interface Health {
+  /** The daemon works: it answers, and no pass hangs. */
+  readonly healthy: boolean;
+  /** The edge was brought to a state of the source since the daemon began. */
+  readonly ready: boolean;
+  /** What an operator should look at, a line each. */
+  readonly problems: readonly string[];
+}
+
+export interface Waited extends ResultText {
+  /** What the maps show: that which was waited for, or a newer one. */
+  readonly revision: string;
+}
+
+export type Answer<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly error: ErrorText };
+
+/** No request is longer. */
+export const LINE_BYTES_MAX = 65_536;
+const TIMEOUT_MS = { standard: 30_000, max: 600_000 };
+
+function wrong(cause: string): UnumError {
+  return new UnumError("USAGE", `read request: ${cause}`);
+}
+
+/** @throws UnumError USAGE */
+export function parseRequest(line: string): Request {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw wrong('it is no JSON, expected an object such as {"command":"status"}');
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrong('expected an object such as {"command":"status"}');
+  const { command, ...rest } = value as Record<string, unknown>;
+  const known = (allowed: readonly string[]): void => {
+    for (const key of Object.keys(rest))
+      if (!allowed.includes(key)) throw wrong(`${command} has no field ${JSON.stringify(key)}`);
+  };
+  switch (command) {
+    case "status":
+    case "health":
+      known([]);
+      return { command };
+    case "wait":
+      known(["revision", "timeoutMs", "resync", "allowMassDelete"]);
+      return parseWait(rest);
+    default:
+      throw wrong(`command is ${JSON.stringify(command)}, expected "status", "health" or "wait"`);
+  }
+}
+
+function parseWait(fields: Readonly<Record<string, unknown>>): Request {
+  const { revision, timeoutMs = TIMEOUT_MS.standard, resync = false, allowMassDelete = false } = fields;
+  if (typeof revision !== "string" || revision === "") throw wrong("revision: expected a text that is not empty");
+  if (!Number.isInteger(timeoutMs) || Number(timeoutMs) < 0 || Number(timeoutMs) > TIMEOUT_MS.max)
+    throw wrong(`timeoutMs: expected 0 to ${TIMEOUT_MS.max}`);
+  if (typeof resync !== "boolean" || typeof allowMassDelete !== "boolean")
+    throw wrong("resync and allowMassDelete: expected true or false");
+  return { command: "wait", revision, timeoutMs: Number(timeoutMs), resync, allowMassDelete };
+}
+
+export function errorText({ code, message, remedy }: UnumError): ErrorText {
+  return { code, message, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+/** The error at the other side, as one of this side. */
+export function errorOf({ code, message, remedy }: ErrorText): UnumError {
+  return new UnumError(code in ERROR_CATALOGUE ? code : "INTERNAL", message, { remedy });
+}

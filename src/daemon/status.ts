@@ -1,0 +1,70 @@
+// The loop as others see it: words and times instead of states and models. Pure.
+
+import type { LoopView, PassResult } from "./loop.ts";
+import type { ErrorText, Health, ResultText, StateWord, Status } from "./protocol.ts";
+import { errorText } from "./protocol.ts";
+
+export interface Identity {
+  readonly version: string;
+  readonly pid: number;
+  readonly pinDir: string;
+  readonly sourceName: string;
+  /** Milliseconds since 1970, as all times here. */
+  readonly startedAt: number;
+}
+
+/** A pass that takes longer does not end by itself. */
+const PASS_MS_MAX = 120_000;
+
+const time = (at: number): string => new Date(at).toISOString();
+
+export function resultText({ planMs, applyMs, ...result }: PassResult): ResultText {
+  return { ...result, tookMs: Math.round(planMs + applyMs) };
+}
+
+export function stateWord({ desired, applied, failure, refusal, passSince }: LoopView): StateWord {
+  if (refusal !== undefined) return "refused";
+  if (failure !== undefined) return "retrying";
+  if (desired === undefined) return "waiting";
+  return applied?.state.revision === desired.state.revision && passSince === undefined ? "in sync" : "applying";
+}
+
+export function lagSeconds({ behindSince }: LoopView, now: number): number {
+  return behindSince === undefined ? 0 : Math.max(0, now - behindSince) / 1000;
+}
+
+export function statusOf(view: LoopView, identity: Identity, now: number): Status {
+  const { desired, applied, failure, refusal, sourceError } = view;
+  const wrong = refusal === undefined ? failure : { ...refusal, attempts: 1 };
+  return {
+    version: identity.version,
+    pid: identity.pid,
+    pinDir: identity.pinDir,
+    startedAt: time(identity.startedAt),
+    state: stateWord(view),
+    source: {
+      name: identity.sourceName,
+      ...(desired && { revision: desired.state.revision, readAt: time(desired.at) }),
+      ...(sourceError && { error: errorText(sourceError) }),
+    },
+    ...(applied && {
+      applied: { revision: applied.state.revision, at: time(applied.at), ...resultText(applied.result) },
+    }),
+    ...(wrong && {
+      failure: { ...errorText(wrong.error), revision: wrong.revision, attempts: wrong.attempts },
+    }),
+    lagSeconds: lagSeconds(view, now),
+  };
+}
+
+const line = ({ code, message }: ErrorText): string => `${message} [${code}]`;
+
+export function healthOf(view: LoopView, now: number): Health {
+  const { sourceError, failure, refusal, passSince, applied } = view;
+  const hangs = passSince !== undefined && now - passSince > PASS_MS_MAX;
+  const problems = [sourceError, refusal?.error, failure?.error].flatMap((error) =>
+    error === undefined ? [] : [line(errorText(error))],
+  );
+  if (hangs) problems.unshift(`a pass over the maps has not ended for ${PASS_MS_MAX / 1000} s`);
+  return { healthy: !hangs, ready: applied !== undefined, problems };
+}
