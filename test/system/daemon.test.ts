@@ -3,6 +3,7 @@
 
 import { appendFile, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ip } from "../../lab/network.ts";
 import { documentOf } from "../../lab/plan.ts";
 import { ping, type RunningPing, startPing } from "../../lab/traffic.ts";
 import { DaemonProcess, until } from "../support/daemon.ts";
@@ -163,6 +164,22 @@ describe("commands beside a daemon", () => {
     );
     expect(daemon.log.some(({ msg, reason }) => msg === "applied" && reason === "resync")).toBe(true);
   }, 120_000);
+});
+
+describe("the underlay", () => {
+  it("is followed: a neighbour with another MAC, and one that has to be asked for", async () => {
+    const edge = stage.lab.namespace("edge");
+    const servers = () => stage.edge.run("show", "servers");
+    const wrong = "02:de:ad:00:00:01";
+    await ip(edge, `neigh replace 10.2.0.2 lladdr ${wrong} dev e1 nud reachable`);
+    await until("the new MAC is in the maps", async () => ((await servers()).includes(wrong) ? true : undefined));
+    await ip(edge, "neigh del 10.2.0.2 dev e1");
+    await until("the right one is back", async () => ((await servers()).includes(wrong) ? undefined : true));
+    expect(daemon.log.filter(({ msg, reason }) => msg === "applied" && reason === "underlay").length).toBeGreaterThan(
+      0,
+    );
+    await expectShown();
+  });
 });
 
 describe("a second daemon", () => {
