@@ -25,28 +25,29 @@ export function lockDirectory(path: string, { waitMs = 0 }: LockOptions = {}): D
     lock = addon().DirectoryLock.lock(path, waitMs);
   } catch (thrown) {
     if (!(thrown instanceof BpfError) || thrown.code !== "LOCKED") throw thrown;
-    const holder = lockHolder(path);
-    throw new UnumError(
-      "LOCKED",
-      `lock directory ${path}: ${holder === undefined ? "another process" : `process ${holder}`} holds it`,
-      { remedy: thrown.remedy, cause: thrown },
-    );
+    throw new UnumError("LOCKED", `lock directory ${path}: ${lockHolder(path)} holds it`, {
+      remedy: thrown.remedy,
+      cause: thrown,
+    });
   }
   return { close: () => lock.close(), [Symbol.dispose]: () => lock.close() };
 }
 
-/** From /proc/locks: `1: FLOCK  ADVISORY  WRITE 708 00:1c:1234 0 EOF`. */
-function lockHolder(path: string): number | undefined {
+/**
+ * Who holds the lock on a directory, in words: `process 708`, or `another process` where nobody can tell. From /proc/locks:
+ * `1: FLOCK  ADVISORY  WRITE 708 00:1c:1234 0 EOF`.
+ */
+export function lockHolder(path: string): string {
   try {
     const inode = String(statSync(path).ino);
     for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
       const [, kind, , , pid, place] = line.trim().split(/\s+/);
-      if (kind === "FLOCK" && place?.split(":")[2] === inode && Number(pid) > 0) return Number(pid);
+      if (kind === "FLOCK" && place?.split(":")[2] === inode && Number(pid) > 0) return `process ${pid}`;
     }
   } catch {
     // The answer is a courtesy.
   }
-  return undefined;
+  return "another process";
 }
 
 /**

@@ -49,7 +49,7 @@ async function carryOutChange(context: Context, options: CommonOptions, change: 
     requireFollowed(daemon, options.state, options.pinDir);
     const { revision, notices } = await writeChecked(context, options, change, progress);
     progress.phase("waiting for the daemon");
-    // Whoever names an object to delete means it, however few there are.
+    // Whoever names an object means what happens to it, however few others there are. The whole revision is allowed with it.
     const waited = await waitForDaemon(daemon, revision, { allowMassDelete: true });
     progress.end();
     if (options.json !== true) sayNotices(context, options.state, notices);

@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from "../errors.ts";
 import { ERROR_CATALOGUE, UnumError } from "../errors.ts";
+import type { PassResult } from "./loop.ts";
 
 export type Request =
   | { readonly command: "status" }
@@ -23,13 +24,8 @@ export interface ErrorText {
   readonly remedy?: string;
 }
 
-export interface ResultText {
-  readonly added: number;
-  readonly changed: number;
-  readonly removed: number;
-  readonly rows: number;
-  readonly ports: readonly { readonly name: string; readonly action: string }[];
-  readonly notices: readonly string[];
+/** What a pass did, and how long all of it took. */
+export interface ResultText extends Omit<PassResult, "planMs" | "applyMs"> {
   readonly tookMs: number;
 }
 

@@ -11,7 +11,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { isBpffs, lockDirectory, mountBpffs } from "../bpf/system.ts";
+import { isBpffs, lockDirectory, lockHolder, mountBpffs } from "../bpf/system.ts";
 import { causeText, UnumError } from "../errors.ts";
 
 export const DEFAULT_PIN_DIRECTORY = "/sys/fs/bpf/unum";
@@ -176,7 +176,7 @@ export class PinDirectory {
       lock = lockDirectory(this.daemon, { waitMs });
     } catch (thrown) {
       if (!(thrown instanceof UnumError) || thrown.code !== "LOCKED") throw thrown;
-      const [, holder = "another process"] = /: (.+) holds it/.exec(thrown.message) ?? [];
+      const holder = lockHolder(this.daemon);
       throw new UnumError("DAEMON_RUNNING", `run the daemon of ${this.path}: ${holder} is it already`, {
         remedy: "unum status shows it; stop it first, or name another directory with --pin-dir",
         cause: thrown,
