@@ -41,6 +41,12 @@ export const ERROR_CATALOGUE = {
   MASS_DELETE: { exit: 1, meaning: "more than half of a table would go at once, and nobody said that this is meant" },
   DAEMON_RUNNING: { exit: 1, meaning: "a daemon keeps the tables, and this would work against it" },
   DAEMON_SILENT: { exit: 1, meaning: "there is no daemon, or it did not answer in time" },
+  ETCD_UNAVAILABLE: { exit: 1, meaning: "no member of etcd answered in time, or none that has a leader" },
+  ETCD_TLS: { exit: 1, meaning: "a certificate is not accepted, or only one side speaks TLS to etcd" },
+  ETCD_DENIED: { exit: 1, meaning: "etcd did not accept the login, or does not permit its user this" },
+  ETCD_REFUSED: { exit: 1, meaning: "etcd answered that it cannot do what it was asked" },
+  ETCD_OUTCOME_UNKNOWN: { exit: 1, meaning: "etcd was sent a change, and did not say whether it was made" },
+  SOURCE_CONFLICT: { exit: 1, meaning: "others changed the same objects of the source meanwhile; nothing was written" },
   INTERNAL: { exit: 1, meaning: "a defect in unum itself" },
 } as const satisfies Record<string, CatalogueEntry>;
 
