@@ -34,7 +34,7 @@ import { Unusual } from "./tree.ts";
 
 type Steps = readonly PathStep[];
 
-/** A model of what could be read; the reader's tree has the problems. */
+/** A model of what could be read; the reader's sink has the problems. */
 export function buildModel(reader: Reader, input: Plain): Model | undefined {
   const root = partsOf<"version" | "edge" | "profiles" | "servers" | "gateways" | "tenants" | "vmInventory">(input);
   // A document of another version says everything in its own way: nothing else in it is a mistake.
@@ -85,7 +85,7 @@ function readEdge(reader: Reader, input: Plain | undefined): Edge {
     const port = reader.object("interface", shapes.port, item, itemSteps);
     if (port === undefined) reader.unread.add("edge");
     else if (interfaces.has(port.name)) {
-      reader.tree.add([...itemSteps, "name"], `interface ${port.name} is already in the list, expected it once`);
+      reader.problems.add([...itemSteps, "name"], `interface ${port.name} is already in the list, expected it once`);
     } else interfaces.set(port.name, Object.freeze(port));
   }
   const capacity = reader.object("capacity", shapes.capacity, parts.capacity, [...steps, "capacity"]);
@@ -107,7 +107,7 @@ function readProfiles(reader: Reader, input: Plain | undefined): ReadonlyMap<str
   return profiles;
 }
 
-function readProfile(reader: Reader, input: Plain, steps: Steps): Profile | undefined {
+export function readProfile(reader: Reader, input: Plain, steps: Steps): Profile | undefined {
   const read = reader.object("profile", shapes.profile, input, steps);
   if (read === undefined) return undefined;
   const { port, mtu, rateLimit: _, bfd: __, ...profile } = read;
@@ -134,17 +134,17 @@ function readRateLimit(reader: Reader, input: Plain | undefined, steps: Steps): 
   return Object.freeze({ bitsPerSecond: rate, burstBytes: burst ?? defaultBurstBytes(rate) });
 }
 
-function readServer(reader: Reader, input: Plain, steps: Steps): Server | undefined {
+export function readServer(reader: Reader, input: Plain, steps: Steps): Server | undefined {
   const server = reader.object("server", shapes.server, input, steps);
   return server && Object.freeze({ ...defined(server), mac: server.mac ?? macFromIp(server.address) });
 }
 
-function readGateway(reader: Reader, input: Plain, steps: Steps): Gateway | undefined {
+export function readGateway(reader: Reader, input: Plain, steps: Steps): Gateway | undefined {
   const gateway = reader.object("gateway", shapes.gateway, input, steps);
   return gateway && Object.freeze(gateway);
 }
 
-function readTenant(reader: Reader, input: Plain, steps: Steps): Tenant | undefined {
+export function readTenant(reader: Reader, input: Plain, steps: Steps): Tenant | undefined {
   const tenant = reader.object("tenant", shapes.tenant, input, steps);
   // The parts of a tenant that has a problem itself are read for their own problems.
   const parts = partsOf<"dscpPolicy" | "rateLimit" | "circuits" | "servers" | "routes" | "vms">(input);
@@ -172,7 +172,7 @@ function readDscpPolicies(reader: Reader, input: Plain | undefined, steps: Steps
   return policies;
 }
 
-function readCircuit(reader: Reader, input: Plain, steps: Steps): Circuit | undefined {
+export function readCircuit(reader: Reader, input: Plain, steps: Steps): Circuit | undefined {
   const circuit = reader.object("circuit", shapes.circuit, input, steps);
   if (circuit === undefined) return undefined;
   const { vlan, innerVlan } = circuit;
@@ -187,27 +187,38 @@ function readRoutes(reader: Reader, input: Plain | undefined, steps: Steps): Rea
   for (const [item, itemSteps] of reader.items(input, steps, "routes")) {
     const route = reader.object("route", shapes.route, item, itemSteps);
     if (route === undefined) continue;
-    const { prefix, circuit } = route;
-    const via = route.via as Plain | undefined;
+    const { prefix } = route;
     const first = places.get(prefix);
     if (first !== undefined) {
       const message = `${prefix} is already the prefix of routes[${first}], expected one route with all of its endpoints`;
-      reader.tree.add([...itemSteps, "prefix"], message);
-    } else if (circuit !== undefined && via !== undefined) {
-      reader.tree.add([...itemSteps, "circuit"], "the route has via too, expected one of via and circuit");
-    } else if (circuit !== undefined) {
-      routes.set(prefix, Object.freeze({ kind: "circuit", circuit }));
-    } else if (via === undefined) {
-      reader.tree.add(itemSteps, "via or circuit is missing, expected one of them");
+      reader.problems.add([...itemSteps, "prefix"], message);
     } else {
-      const names = reader.names(shapes.endpointName, via, [...itemSteps, "via"], "servers and gateways");
-      if (names.length > 0 || (Array.isArray(via) && via.length === 0) || via === null) {
-        routes.set(prefix, Object.freeze({ kind: "endpoints", via: names }));
-      }
+      const where = readRoute(reader, route, itemSteps);
+      if (where !== undefined) routes.set(prefix, where);
     }
     places.set(prefix, first ?? (itemSteps.at(-1) as PathStep));
   }
   return routes;
+}
+
+/** Where a route leads, by its fields. */
+export function readRoute(
+  reader: Reader,
+  { circuit, via }: { readonly circuit?: string | undefined; readonly via?: unknown },
+  steps: Steps,
+): Route | undefined {
+  if (circuit !== undefined && via !== undefined) {
+    reader.problems.add([...steps, "circuit"], "the route has via too, expected one of via and circuit");
+    return undefined;
+  }
+  if (circuit !== undefined) return Object.freeze({ kind: "circuit", circuit });
+  if (via === undefined) {
+    reader.problems.add(steps, "via or circuit is missing, expected one of them");
+    return undefined;
+  }
+  const names = reader.names(shapes.endpointName, via as Plain, [...steps, "via"], "servers and gateways");
+  const readable = names.length > 0 || (Array.isArray(via) && via.length === 0) || via === null;
+  return readable ? Object.freeze({ kind: "endpoints", via: names }) : undefined;
 }
 
 function readVms(reader: Reader, input: Plain | undefined, steps: Steps): VmSet {

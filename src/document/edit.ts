@@ -40,14 +40,22 @@ export function editDocument(text: string, fileName: string, edits: readonly Edi
   let tree = readTree(text.slice(mark.length), fileName);
   let current = text.slice(mark.length);
   for (const edit of edits) {
-    requireParent(tree, edit);
-    for (const step of stepsOf(tree, edit)) {
+    for (const step of editSteps(tree.plain(), fileName, edit)) {
       const next = applyStep(current, tree, step);
       current = next.text;
       tree = next.tree;
     }
   }
   return mark + current;
+}
+
+/**
+ * Steps that make an edit in plain data.
+ * @throws DocumentError OBJECT_MISSING
+ */
+export function editSteps(plain: Plain, fileName: string, edit: Edit): readonly Step[] {
+  requireParent(plain, fileName, edit);
+  return stepsOf(plain, fileName, edit);
 }
 
 /** Whether the document has something at a path of an edit. */
@@ -62,30 +70,30 @@ function readTree(text: string, fileName: string): Tree {
   return tree;
 }
 
-function requireParent(tree: Tree, { op, path }: Edit): void {
+function requireParent(plain: Plain, file: string, { op, path }: Edit): void {
   if (path.length === 0) throw new TypeError("the path of an edit is empty");
   const [section, tenant] = path;
   if (section !== "tenants" || path.length < 3 || tenant === undefined) return;
-  const tenants = lookup(tree.plain(), ["tenants"]);
+  const tenants = lookup(plain, ["tenants"]);
   if (lookup(tenants, [tenant]) !== undefined) return;
   const verb = op === "delete" ? "delete" : "set";
-  throw missing(tree, verb, path, `no tenant is named ${JSON.stringify(tenant)}${suggestion(tenant, keysOf(tenants))}`);
+  throw missing(file, verb, path, `no tenant is named ${JSON.stringify(tenant)}${suggestion(tenant, keysOf(tenants))}`);
 }
 
-function missing(tree: Tree, verb: string, path: readonly string[], cause: string): DocumentError {
-  const message = `${verb} ${pathText(path)} in ${tree.file}: ${cause}`;
+function missing(file: string, verb: string, path: readonly string[], cause: string): DocumentError {
+  const message = `${verb} ${pathText(path)} in ${file}: ${cause}`;
   return new DocumentError("OBJECT_MISSING", message, { remedy: "name an object that the document has" });
 }
 
-function stepsOf(tree: Tree, edit: Edit): readonly Step[] {
+function stepsOf(plain: Plain, file: string, edit: Edit): readonly Step[] {
   const { path } = edit;
-  const present = lookup(tree.plain(), path);
+  const present = lookup(plain, path);
   switch (edit.op) {
     case "delete": {
       if (present === undefined) {
         const name = path.at(-1) as string;
-        const hint = suggestion(name, keysOf(lookup(tree.plain(), path.slice(0, -1)) ?? null));
-        throw missing(tree, "delete", path, `there is none${hint}`);
+        const hint = suggestion(name, keysOf(lookup(plain, path.slice(0, -1)) ?? null));
+        throw missing(file, "delete", path, `there is none${hint}`);
       }
       return [{ op: "drop", path }];
     }

@@ -11,13 +11,21 @@ import { readInventory } from "./inventory-read.ts";
 import type { DocumentProblem, Notice } from "./problem.ts";
 import { invalidDocument } from "./problem.ts";
 import { Reader } from "./reader.ts";
-import { Tree } from "./tree.ts";
+import { Tree, withoutMark } from "./tree.ts";
 
+export type { EdgeDocument } from "./edge-document.ts";
+export { loadEdgeDocument, parseEdgeDocument } from "./edge-document.ts";
 export type { Edit, EditMap, EditValue } from "./edit.ts";
 export { editDocument, hasPath } from "./edit.ts";
 export { DOCUMENT_BYTES_MAX, decodeText, readDocumentFile } from "./file.ts";
 export type { Import, ImportOptions, StagedInventory } from "./inventory-change.ts";
-export { readImport, stageImport, stageVmChange } from "./inventory-change.ts";
+export { readImport, readVms, stageImport, stageVmChange } from "./inventory-change.ts";
+export type { BuiltObjects, KeptOut, KeyedObjectsOptions, Step } from "./keyed.ts";
+export { KeyedObjects } from "./keyed.ts";
+export type { ObjectPath } from "./keyed-key.ts";
+export { keyOf, objectPath, pathOfKey } from "./keyed-key.ts";
+export type { KeyedDocument, KeyedObject } from "./keyed-write.ts";
+export { editKeyedValue, keyedObjectsOf, keyedVms } from "./keyed-write.ts";
 export type { DocumentProblem, Notice } from "./problem.ts";
 export { DocumentError, problemText } from "./problem.ts";
 export { writeDocumentFile } from "./write.ts";
@@ -78,11 +86,6 @@ export function parseModel(text: string, fileName: string, options: ParseOptions
     throw invalidDocument(fileName, [...tree.problems, ...found]);
   }
   return { model, notices: reader.notices, inventory };
-}
-
-/** Text without its byte order mark. */
-export function withoutMark(text: string): string {
-  return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
 /** Path of the inventory that a document names, whatever else is wrong with the document; undefined: there is none. */

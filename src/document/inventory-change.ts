@@ -8,7 +8,7 @@ import { NamePool, recordAddress, suggestion, VmSet, VmSetBuilder } from "../mod
 import { buildModel } from "./build.ts";
 import { editDocument } from "./edit.ts";
 import { readDocumentFile, withRegularFile } from "./file.ts";
-import { InventoryReader } from "./inventory.ts";
+import { InventoryReader, type InventoryTarget } from "./inventory.ts";
 import { eachLine } from "./inventory-file.ts";
 import { LineParser } from "./inventory-line.ts";
 import { readLines } from "./inventory-read.ts";
@@ -73,18 +73,30 @@ function readBare(file: string): Bare {
  * @throws DocumentError DOCUMENT_INVALID with the places of what is wrong with the document or the lines, OBJECT_MISSING
  * for a tenant that the document does not have, DOCUMENT_UNREADABLE
  */
-export function readImport(file: string, { from, tenant, progress }: ImportOptions): Import {
+export function readImport(file: string, options: ImportOptions): Import {
   const { model, reader } = readBare(file);
+  return readVms(model, options, reader.isUnread.bind(reader));
+}
+
+/**
+ * Reads VMs for tenants and servers of a model.
+ * @param unread whether an object is left out of the model since it is wrong, which is told elsewhere
+ * @throws DocumentError as {@link readImport}
+ */
+export function readVms(
+  model: Model,
+  { from, tenant, progress }: ImportOptions,
+  unread: InventoryTarget["unread"] = () => false,
+): Import {
   if (tenant !== undefined && !model.tenants.has(tenant)) {
     const hint = suggestion(tenant, model.tenants.keys());
     throw new DocumentError("OBJECT_MISSING", `import VMs: no tenant is named ${JSON.stringify(tenant)}${hint}`, {
-      remedy: "name a tenant that the document has",
+      remedy: "name a tenant that is there: unum show tenants lists those of this edge",
     });
   }
   const vms = new Map<string, VmSetBuilder>();
-  const target = { model, servers: new NamePool(), vms, unread: reader.isUnread.bind(reader) };
   const shown = typeof from === "number" ? "standard input" : from;
-  const lines = new InventoryReader(target, { file: shown, tenant });
+  const lines = new InventoryReader({ model, servers: new NamePool(), vms, unread }, { file: shown, tenant });
   if (typeof from === "number") readLines(lines, from, progress);
   else withRegularFile(from, (fd) => readLines(lines, fd, progress));
   if (lines.problems.length > 0) throw invalidDocument(shown, lines.problems);

@@ -7,13 +7,15 @@
 
 import { VM_POLICIES } from "../model/index.ts";
 
-const [TAB, SPACE, RETURN, QUOTE, COMMA, DOT, COLON, BACKSLASH] = [9, 32, 13, 34, 44, 46, 58, 92];
+const [TAB, NEWLINE, SPACE, RETURN, QUOTE, COMMA, DOT, COLON, BACKSLASH] = [9, 10, 32, 13, 34, 44, 46, 58, 92];
 const [OPEN, CLOSE] = [123, 125];
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const KEYS = ["tenant", "address", "server", "mac", "policy"].map(ascii) as readonly Uint8Array[];
 const [TENANT, ADDRESS, SERVER, MAC] = [0, 1, 2, 3];
 const REQUIRED = (1 << ADDRESS) | (1 << SERVER) | (1 << MAC);
+/** What the key of an object says already, and its value must not. */
+const KEYED = (1 << TENANT) | (1 << ADDRESS);
 const POLICY_BYTES = VM_POLICIES.map((policy) => ascii(policy ?? ""));
 
 function sameBytes(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
@@ -24,18 +26,31 @@ function sameBytes(bytes: Uint8Array, from: number, to: number, text: Uint8Array
 
 /** Names by their bytes. */
 export class ByteNames {
-  readonly #names: readonly Uint8Array[];
-  readonly #places: Int32Array;
+  readonly #names: Uint8Array[];
+  #places: Int32Array;
 
   /** @param names of ASCII characters */
   constructor(names: Iterable<string>) {
     this.#names = [...names].map(ascii);
     this.#places = new Int32Array(2 ** Math.ceil(Math.log2(2 * this.#names.length + 2)));
-    for (const [number, name] of this.#names.entries()) {
-      let place = this.#hash(name, 0, name.length);
-      while (this.#places[place] !== 0) place = (place + 1) & (this.#places.length - 1);
-      this.#places[place] = number + 1;
-    }
+    for (const number of this.#names.keys()) this.#enter(number);
+  }
+
+  /** Adds a name that it does not have. @returns its number */
+  add(name: string): number {
+    this.#names.push(ascii(name));
+    if (2 * this.#names.length > this.#places.length) {
+      this.#places = new Int32Array(this.#places.length * 2);
+      for (const number of this.#names.keys()) this.#enter(number);
+    } else this.#enter(this.#names.length - 1);
+    return this.#names.length - 1;
+  }
+
+  #enter(number: number): void {
+    const name = this.#names[number] as Uint8Array;
+    let place = this.#hash(name, 0, name.length);
+    while (this.#places[place] !== 0) place = (place + 1) & (this.#places.length - 1);
+    this.#places[place] = number + 1;
   }
 
   #hash(bytes: Uint8Array, from: number, to: number): number {
@@ -65,40 +80,61 @@ export class LineParser {
   serverTo = 0;
   readonly #groups = new Uint16Array(8);
   #policy = 0;
+  #macFrom = 0;
+  #macTo = 0;
 
   /** @returns whether the line is one of those that this takes */
   parse(bytes: Uint8Array, from: number, to: number): boolean {
+    const seen = this.#fields(bytes, from, to, 0);
+    return (seen & REQUIRED) === REQUIRED && this.#mac(bytes);
+  }
+
+  /**
+   * Takes the value of an object whose key has the address.
+   * @param key with the address from `keyFrom` to its end
+   */
+  parseKeyed(key: Uint8Array, keyFrom: number, value: Uint8Array): boolean {
+    if (!this.#address(key, keyFrom, key.length)) return false;
+    const seen = this.#fields(value, 0, value.length, KEYED);
+    return ((seen | KEYED) & REQUIRED) === REQUIRED && this.#mac(value);
+  }
+
+  /** Takes an address in its canonical form alone. */
+  parseAddress(bytes: Uint8Array, from: number): boolean {
+    return this.#address(bytes, from, bytes.length);
+  }
+
+  /** Fields of an object as bits, without those that are refused; 0 when it is not one of those that this takes. */
+  #fields(bytes: Uint8Array, from: number, to: number, refused: number): number {
     let at = skip(bytes, from, to);
-    if (bytes[at++] !== OPEN) return false;
+    if (bytes[at++] !== OPEN) return 0;
     let seen = 0;
-    let [macFrom, macTo] = [0, 0];
     this.#policy = 0;
     this.tenantFrom = 0;
     this.tenantTo = 0;
     for (;;) {
       at = skip(bytes, at, to);
-      if (bytes[at] !== QUOTE) return false;
+      if (bytes[at] !== QUOTE) return 0;
       const keyEnd = textEnd(bytes, ++at, to);
       const key = keyAt(bytes, at, keyEnd);
-      if (key < 0 || (seen & (1 << key)) !== 0) return false;
+      if (key < 0 || ((seen | refused) & (1 << key)) !== 0) return 0;
       seen |= 1 << key;
       at = skip(bytes, keyEnd + 1, to);
-      if (bytes[at++] !== COLON) return false;
+      if (bytes[at++] !== COLON) return 0;
       at = skip(bytes, at, to);
-      if (bytes[at] !== QUOTE) return false;
+      if (bytes[at] !== QUOTE) return 0;
       const end = textEnd(bytes, ++at, to);
-      if (end < 0) return false;
+      if (end < 0) return 0;
       if (key === TENANT) [this.tenantFrom, this.tenantTo] = [at, end];
       else if (key === SERVER) [this.serverFrom, this.serverTo] = [at, end];
-      else if (key === MAC) [macFrom, macTo] = [at, end];
-      else if (key === ADDRESS ? !this.#address(bytes, at, end) : !this.#readPolicy(bytes, at, end)) return false;
+      else if (key === MAC) [this.#macFrom, this.#macTo] = [at, end];
+      else if (key === ADDRESS ? !this.#address(bytes, at, end) : !this.#readPolicy(bytes, at, end)) return 0;
       at = skip(bytes, end + 1, to);
       const next = bytes[at++];
       if (next === CLOSE) break;
-      if (next !== COMMA) return false;
+      if (next !== COMMA) return 0;
     }
-    if ((seen & REQUIRED) !== REQUIRED || skip(bytes, at, to) !== to) return false;
-    return this.#mac(bytes, macFrom, macTo);
+    return skip(bytes, at, to) === to ? seen : 0;
   }
 
   #readPolicy(bytes: Uint8Array, from: number, to: number): boolean {
@@ -106,10 +142,11 @@ export class LineParser {
     return this.#policy > 0;
   }
 
-  #mac(bytes: Uint8Array, from: number, to: number): boolean {
-    if (to - from !== 17) return false;
+  /** Behind the address, whose length it must know. */
+  #mac(bytes: Uint8Array): boolean {
+    if (this.#macTo - this.#macFrom !== 17) return false;
     let [high, low] = [0, 0];
-    for (let n = 0, at = from; n < 6; n++, at += 3) {
+    for (let n = 0, at = this.#macFrom; n < 6; n++, at += 3) {
       const [first, second] = [hexDigit(bytes[at] as number), hexDigit(bytes[at + 1] as number)];
       if (first < 0 || second < 0 || (n < 5 && bytes[at + 2] !== COLON)) return false;
       const byte = (first << 4) | second;
@@ -203,8 +240,12 @@ function isLongestRun(groups: Uint16Array, gap: number, length: number): boolean
 
 function skip(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
-  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB || bytes[at] === RETURN)) at++;
+  while (at < to && isSpace(bytes[at] as number)) at++;
   return at;
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB || code === RETURN || code === NEWLINE;
 }
 
 /** Where a text of printable ASCII without escapes ends; -1: it is another. */

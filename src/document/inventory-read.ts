@@ -48,7 +48,7 @@ export function readInventory(
     withRegularFile(inventory, (fd, size) => readLines(lines, fd, progress && ((bytes) => progress(bytes, size))));
   } catch (thrown) {
     if (!(thrown instanceof DocumentError)) throw thrown;
-    reader.tree.add(["vmInventory"], thrown.message);
+    reader.problems.add(["vmInventory"], thrown.message);
   }
   return lines.problems;
 }

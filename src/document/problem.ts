@@ -23,6 +23,14 @@ export interface Notice {
   readonly message: string;
 }
 
+/** Takes what is wrong with an object, and knows how to say where. */
+export interface ProblemSink {
+  /** Problem with what is at `steps`: with its value, or with its key. */
+  add(steps: readonly PathStep[], message: string, where?: "value" | "key"): void;
+  /** Whether more of them would be lost. */
+  readonly full: boolean;
+}
+
 /** How a path is written: `tenants.acme.vms["172.16.0.5"].server`. */
 export function pathText(steps: readonly PathStep[]): string {
   let text = "";

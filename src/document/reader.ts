@@ -5,15 +5,15 @@ import type { VmSetBuilder } from "../model/index.ts";
 import { NamePool, suggestion } from "../model/index.ts";
 import { shown } from "./fields.ts";
 import { isLater, laterText } from "./later.ts";
-import type { Notice, PathStep } from "./problem.ts";
+import type { Notice, PathStep, ProblemSink } from "./problem.ts";
 import { pathText } from "./problem.ts";
-import type { Plain, PlainMap, Tree } from "./tree.ts";
+import type { Plain, PlainMap } from "./tree.ts";
 import { Unusual } from "./tree.ts";
 
 type Steps = readonly PathStep[];
 
 export class Reader {
-  readonly tree: Tree;
+  readonly problems: ProblemSink;
   readonly notices: Notice[] = [];
   /** Paths of sections and objects that could not be read, joined by "/", for the model's validation. */
   readonly unread = new Set<string>();
@@ -24,8 +24,8 @@ export class Reader {
   /** By tenant: the VMs that the document itself has, for an inventory to add to. */
   readonly vms = new Map<string, VmSetBuilder>();
 
-  constructor(tree: Tree) {
-    this.tree = tree;
+  constructor(problems: ProblemSink) {
+    this.problems = problems;
   }
 
   /** Whether a section, or an object in it, could not be read. */
@@ -54,9 +54,9 @@ export class Reader {
       if (issue.code === "unrecognized_keys") {
         for (const key of issue.keys) this.#unknownKey(kind, Object.keys(shape.shape), key, steps);
       } else if (issue.path.length === 0) {
-        this.tree.add(steps, `${shown(input)} given, expected a map with ${Object.keys(shape.shape).join(", ")}`);
+        this.problems.add(steps, `${shown(input)} given, expected a map with ${Object.keys(shape.shape).join(", ")}`);
       } else {
-        this.tree.add([...steps, ...(issue.path as PathStep[])], issue.message);
+        this.problems.add([...steps, ...(issue.path as PathStep[])], issue.message);
       }
     }
     this.unread.add(steps.join("/"));
@@ -66,10 +66,10 @@ export class Reader {
   #unknownKey(kind: string, known: readonly string[], key: string, steps: Steps): void {
     const path = [...steps, key];
     if (isLater(kind, key)) {
-      this.tree.add(path, `${laterText(key)}, expected ${known.join(", ")}`, "key");
+      this.problems.add(path, `${laterText(key)}, expected ${known.join(", ")}`, "key");
     } else {
       const hint = suggestion(key, known) || `, expected ${known.join(", ")}`;
-      this.tree.add(path, `${JSON.stringify(key.slice(0, 64))} is no key of this ${kind}${hint}`, "key");
+      this.problems.add(path, `${JSON.stringify(key.slice(0, 64))} is no key of this ${kind}${hint}`, "key");
     }
   }
 
@@ -77,7 +77,7 @@ export class Reader {
   value<T>(shape: z.ZodType<T>, input: unknown, steps: Steps, where: "value" | "key" = "value"): T | undefined {
     const result = shape.safeParse(input);
     if (result.success) return result.data;
-    this.tree.add(steps, result.error.issues[0]?.message ?? "it cannot be read", where);
+    this.problems.add(steps, result.error.issues[0]?.message ?? "it cannot be read", where);
     return undefined;
   }
 
@@ -85,13 +85,13 @@ export class Reader {
   *entries(input: Plain | undefined, steps: Steps, what: string): Iterable<readonly [string, Plain, Steps]> {
     if (input === null || input === undefined) return;
     if (typeof input !== "object" || Array.isArray(input) || input instanceof Unusual) {
-      this.tree.add(steps, `${shown(input)} given, expected a map of ${what}`);
+      this.problems.add(steps, `${shown(input)} given, expected a map of ${what}`);
       this.unread.add(steps.join("/"));
       return;
     }
     const map = input as PlainMap;
     for (const key in map) {
-      if (this.tree.full) return;
+      if (this.problems.full) return;
       yield [key, map[key] as Plain, [...steps, key]];
     }
   }
@@ -100,12 +100,12 @@ export class Reader {
   *items(input: Plain | undefined, steps: Steps, what: string): Iterable<readonly [Plain, Steps]> {
     if (input === null || input === undefined) return;
     if (!Array.isArray(input)) {
-      this.tree.add(steps, `${shown(input)} given, expected a list of ${what}`);
+      this.problems.add(steps, `${shown(input)} given, expected a list of ${what}`);
       this.unread.add(steps.join("/"));
       return;
     }
     for (const [index, item] of input.entries()) {
-      if (this.tree.full) return;
+      if (this.problems.full) return;
       yield [item, [...steps, index]];
     }
   }
@@ -116,7 +116,8 @@ export class Reader {
     for (const [item, itemSteps] of this.items(input, steps, what)) {
       const name = this.value(shape, item, itemSteps);
       if (name === undefined) continue;
-      if (names.has(name)) this.tree.add(itemSteps, `${JSON.stringify(name)} is already in the list, expected it once`);
+      if (names.has(name))
+        this.problems.add(itemSteps, `${JSON.stringify(name)} is already in the list, expected it once`);
       names.add(name);
     }
     return Object.freeze([...names].sort());

@@ -113,6 +113,9 @@ export const route = z.strictObject({
   circuit: field.name("a circuit").optional(),
 });
 
+/** A route that is found by its prefix already. */
+export const routeOfPrefix = route.omit({ prefix: true });
+
 export const vm = z.strictObject({ server: field.name("a server"), mac: field.mac, policy: policy.optional() });
 
 const inventoryFields = {
@@ -127,4 +130,5 @@ export const inventoryVmOfTenant = z.strictObject({ tenant: field.name("a tenant
 
 export const endpointName = field.name("a server or gateway");
 export const vmAddress = field.ipKey;
+export const routePrefix = field.prefix;
 export const dscp = field.dscpKey;

@@ -4,7 +4,7 @@
 import type { Document, Node, Pair, ParsedNode } from "yaml";
 import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, Parser, Scalar } from "yaml";
 import { Lines } from "./lines.ts";
-import type { DocumentProblem, PathStep } from "./problem.ts";
+import type { DocumentProblem, PathStep, ProblemSink } from "./problem.ts";
 import { COLLECTED_MAX, invalidDocument, pathText } from "./problem.ts";
 
 /** Levels that a document nests; the deepest that means anything has 8. */
@@ -30,7 +30,7 @@ export interface PlainMap {
   readonly [key: string]: Plain;
 }
 
-export class Tree {
+export class Tree implements ProblemSink {
   readonly file: string;
   readonly document: Document.Parsed;
   readonly #lines: Lines;
@@ -244,6 +244,11 @@ export class Tree {
     }
     return { offset, steps: [...found, ...steps.slice(found.length)] };
   }
+}
+
+/** Text without its byte order mark. */
+export function withoutMark(text: string): string {
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
 interface Expansion {

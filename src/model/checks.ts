@@ -75,8 +75,21 @@ export function requireRateLimit(validation: Validation, path: ModelPath, limit:
  * Why `name` is not the name of a server.
  * @param except a server that cannot have been meant
  */
-export function missingServer({ model }: Validation, name: string, except?: string): string {
+export function missingServer({ model }: Pick<Validation, "model">, name: string, except?: string): string {
   if (model.gateways.has(name)) return `${JSON.stringify(name)} is a gateway, expected a server`;
   const candidates = [...model.servers.keys()].filter((candidate) => candidate !== except);
   return `no server is named ${JSON.stringify(name)}${suggestion(name, candidates) || ", expected one"}`;
+}
+
+/** @param hint what was probably meant, or nothing */
+export function missingProfile(name: string, hint: string): string {
+  return `no profile is named ${JSON.stringify(name)}${hint || ", expected one"}`;
+}
+
+export function missingEndpoint(name: string, hint: string): string {
+  return `no server or gateway is named ${JSON.stringify(name)}${hint || ", expected one"}`;
+}
+
+export function missingCircuit(tenant: string, name: string, hint: string): string {
+  return `tenant ${tenant} has no circuit named ${JSON.stringify(name)}${hint || ", expected one"}`;
 }

@@ -17,9 +17,14 @@ const COLLECTED_MAX = 1000;
 
 export class Problems {
   readonly list: Problem[] = [];
+  readonly #max: number;
+
+  constructor(max: number = COLLECTED_MAX) {
+    this.#max = max;
+  }
 
   get full(): boolean {
-    return this.list.length >= COLLECTED_MAX;
+    return this.list.length >= this.#max;
   }
 
   add(path: ModelPath, message: string): void {

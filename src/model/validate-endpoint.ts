@@ -3,7 +3,7 @@
 import type { IpAddress } from "../address/index.ts";
 import { ipFamily, isV6 } from "../address/index.ts";
 import type { Validation } from "./checks.ts";
-import { missingServer, requireStationMac, requireUnicast } from "./checks.ts";
+import { missingProfile, missingServer, requireStationMac, requireUnicast } from "./checks.ts";
 import { suggestion } from "./names.ts";
 import type { ModelPath } from "./problems.ts";
 
@@ -28,10 +28,7 @@ export function validateEndpoints(validation: Validation): void {
       if (!validation.unread("edge")) requireReachable(validation, path("address"), endpoint.address);
       if (!model.profiles.has(endpoint.profile) && !validation.unread("profiles", endpoint.profile)) {
         const hint = suggestion(endpoint.profile, model.profiles.keys());
-        problems.add(
-          path("profile"),
-          `no profile is named ${JSON.stringify(endpoint.profile)}${hint || ", expected one"}`,
-        );
+        problems.add(path("profile"), missingProfile(endpoint.profile, hint));
       }
       if (section === "gateways" && model.servers.has(name)) {
         problems.add([section, name], `a server is named ${JSON.stringify(name)} too, expected a name of its own`);

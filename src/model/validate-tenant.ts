@@ -3,7 +3,7 @@
 import type { IpAddress, IpPrefix } from "../address/index.ts";
 import { hostPrefix, parseIpPrefix, prefixAddress, prefixContains, prefixLength } from "../address/index.ts";
 import type { Validation } from "./checks.ts";
-import { requireRange, requireRateLimit, requireUnicast } from "./checks.ts";
+import { missingCircuit, missingEndpoint, requireRange, requireRateLimit, requireUnicast } from "./checks.ts";
 import { OBJECTS_MAX, RANGES, VIA_MAX } from "./limits.ts";
 import { suggestion } from "./names.ts";
 import type { ModelPath } from "./problems.ts";
@@ -11,7 +11,7 @@ import type { Route, Tenant } from "./types.ts";
 import { Attachments, validateCircuit } from "./validate-circuit.ts";
 import { validateVms } from "./validate-vm.ts";
 
-export function validateTenants(validation: Validation): void {
+export function validateTenants(validation: Validation, withVms: boolean): void {
   const { model, problems } = validation;
   const vnis = new Map<number, string>();
   const attachments = new Attachments();
@@ -36,7 +36,7 @@ export function validateTenants(validation: Validation): void {
     }
     for (const [prefix, route] of tenant.routes) validateRoute(validation, name, tenant, prefix, route);
     validateOwnAddresses(validation, name, tenant);
-    validateVms(validation, name, tenant, ownAddresses(tenant));
+    if (withVms) validateVms(validation, name, tenant, ownAddresses(tenant));
   }
   if (circuits > OBJECTS_MAX)
     problems.add(["tenants"], `there are ${circuits} circuits, expected at most ${OBJECTS_MAX}`);
@@ -46,8 +46,7 @@ function requireEndpoint(validation: Validation, path: ModelPath, name: string):
   const { model, problems } = validation;
   if (model.servers.has(name) || model.gateways.has(name)) return;
   if (validation.unread("servers", name) || validation.unread("gateways", name)) return;
-  const hint = suggestion(name, [...model.gateways.keys(), ...model.servers.keys()]);
-  problems.add(path, `no server or gateway is named ${JSON.stringify(name)}${hint || ", expected one"}`);
+  problems.add(path, missingEndpoint(name, suggestion(name, [...model.gateways.keys(), ...model.servers.keys()])));
 }
 
 /** Prefixes that hold no address which a packet could be routed to (RFC 1812 section 5.3.7, RFC 4291 section 2.5). */
@@ -95,9 +94,8 @@ function validateRoute(
       return;
     }
     if (validation.unread("tenants", tenantName, "circuits", route.circuit)) return;
-    const hint = suggestion(route.circuit, tenant.circuits.keys()) || ", expected one";
-    const message = `tenant ${tenantName} has no circuit named ${JSON.stringify(route.circuit)}${hint}`;
-    problems.add([...path, "circuit"], message);
+    const hint = suggestion(route.circuit, tenant.circuits.keys());
+    problems.add([...path, "circuit"], missingCircuit(tenantName, route.circuit, hint));
     return;
   }
   const { via } = route;

@@ -15,14 +15,18 @@ import { validateTenants } from "./validate-tenant.ts";
 export interface ValidateOptions {
   /** Paths, joined by "/", of sections and objects that exist but could not be read, such as "servers/s1". */
   readonly unread?: ReadonlySet<string>;
+  /** Problems that are collected at most; a thousand where nothing is said. */
+  readonly max?: number;
+  /** Whether somebody else has looked at the VMs: each by itself, what it refers to, and what else has its address. */
+  readonly vmsChecked?: boolean;
 }
 
-/** Every problem of `model`, at most a thousand of them; empty when it can be served. */
+/** Every problem of `model`, at most so many of them; empty when it can be served. */
 export function validateModel(model: Model, options: ValidateOptions = {}): readonly Problem[] {
   const unread = options.unread ?? new Set<string>();
   const validation: Validation = {
     model,
-    problems: new Problems(),
+    problems: new Problems(options.max),
     unread: (...path) => path.some((_, index) => unread.has(path.slice(0, index + 1).join("/"))),
   };
   if (!validation.unread("edge")) validateEdge(validation);
@@ -30,7 +34,7 @@ export function validateModel(model: Model, options: ValidateOptions = {}): read
   validateProfiles(validation);
   validateEndpoints(validation);
   validateStandbys(validation);
-  validateTenants(validation);
+  validateTenants(validation, options.vmsChecked !== true);
   return validation.problems.list;
 }
 

@@ -50,7 +50,7 @@ const scratchView = new DataView(scratchBytes.buffer);
 const scratch = new Uint32Array(7);
 
 /** Writes the words of an address. @returns how many: 1 or 4 */
-function writeAddress(address: IpAddress, into: Uint32Array): 1 | 4 {
+export function writeAddress(address: IpAddress, into: Uint32Array): 1 | 4 {
   if (!isV6(address)) {
     into[0] = ipv4ToNumber(address);
     return 1;
@@ -76,6 +76,21 @@ export function recordVm(words: Uint32Array, at: number, server: string): Vm {
   const mac = macFromBytes(scratchBytes);
   const policy = VM_POLICIES[low & POLICY_MASK];
   return Object.freeze(policy === undefined ? { server, mac } : { server, mac, policy });
+}
+
+/** Writes the record of a VM. @returns words of its address */
+export function writeRecord(
+  address: IpAddress,
+  { server, mac, policy }: Vm,
+  names: NamePool,
+  into: Uint32Array,
+): 1 | 4 {
+  const addressWords = writeAddress(address, into);
+  const [high, low] = macWords(mac);
+  into[addressWords] = high;
+  into[addressWords + 1] = low | VM_POLICIES.indexOf(policy);
+  into[addressWords + 2] = names.number(server);
+  return addressWords;
 }
 
 export class VmSet implements Iterable<readonly [IpAddress, Vm]> {
@@ -205,13 +220,8 @@ export class VmSetBuilder {
   }
 
   /** @returns whether there was none with this address; it stays as it is otherwise */
-  add(address: IpAddress, { server, mac, policy }: Vm): boolean {
-    const at = writeAddress(address, scratch);
-    const [high, low] = macWords(mac);
-    scratch[at] = high;
-    scratch[at + 1] = low | VM_POLICIES.indexOf(policy);
-    scratch[at + 2] = this.names.number(server);
-    return this.addRecord(scratch, at);
+  add(address: IpAddress, vm: Vm): boolean {
+    return this.addRecord(scratch, writeRecord(address, vm, this.names, scratch));
   }
 
   /** The same for a record whose server is a number of this builder's names. */
