@@ -16,6 +16,9 @@
  *             its first word, and a value word, replaced by one.
  *
  * Index 0 of every array is an invalid sentinel: all zero, never assigned, dropped by name.
+ *
+ * Another build takes these maps over by the names of fields and enumerators. So a new field says by zero that all is as before,
+ * another meaning gets another name, and a field that holds an enumeration is listed in src/dataplane/numbers.ts.
  */
 #ifndef UNUM_ABI_H
 #define UNUM_ABI_H
@@ -25,7 +28,7 @@
 /* ---- numbers ------------------------------------------------------------------------------- */
 
 enum abi_version {
-	UNUM_ABI_VERSION = 2,
+	UNUM_ABI_VERSION = 3,
 };
 
 enum encapsulation {
@@ -546,7 +549,8 @@ struct tenant_detail {
 	__u64 burst;
 };
 
-/* Written once, when the maps are made. A later host adopts them only if it agrees. */
+/* Written when the maps are made, and by each writer. The version comes first in all builds; it is for people. What a later host
+ * reads is what the types of the pinned map say (docs/decisions/0011-maps-of-other-layouts.md). */
 struct meta {
 	__u32 abi_version;
 	__u32 vm_capacity;
@@ -554,6 +558,7 @@ struct meta {
 	__u32 features; /* a bit for each member of struct features (config.h) that is on, in order */
 	__u64 seed;
 	__u64 object; /* hash of the object file that the pinned programs were loaded from */
+	__u64 writers; /* who took the lock to write, so far: each counts itself before its first write */
 };
 
 #endif

@@ -10,6 +10,7 @@
 #include "map.hpp"
 #include "mapped_array.hpp"
 #include "netlink.hpp"
+#include "netlink_watch.hpp"
 #include "object.hpp"
 #include "program.hpp"
 #include "slot_difference.hpp"
@@ -36,6 +37,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
 	export_class<MappedArray>(env, exports);
 	export_class<BucketTableHandle>(env, exports);
 	export_class<DirectoryLock>(env, exports);
+	export_class<NetlinkWatch>(env, exports);
 	export_system(env, exports);
 	export_netlink(env, exports);
 	exports.Set("setErrorFactory", Napi::Function::New(env, set_error_factory));

@@ -36,9 +36,10 @@ Napi::Function Map::define(Napi::Env env)
 		env, "BpfMap",
 		{static_method<&Map::open_pinned>("openPinned"),
 		 static_method<&Map::open_by_id>("openById"),
-		 instance_method<&Map::get_info>("info"), instance_method<&Map::lookup>("lookup"),
-		 instance_method<&Map::update>("update"), instance_method<&Map::remove>("delete"),
-		 instance_method<&Map::keys>("keys"), instance_method<&Map::entries>("entries"),
+		 instance_method<&Map::get_info>("info"), instance_method<&Map::btf>("btf"),
+		 instance_method<&Map::lookup>("lookup"), instance_method<&Map::update>("update"),
+		 instance_method<&Map::remove>("delete"), instance_method<&Map::keys>("keys"),
+		 instance_method<&Map::entries>("entries"),
 		 instance_method<&Map::read_array>("readArray"), instance_method<&Map::pin>("pin"),
 		 instance_method<&Map::close>("close")});
 }
@@ -109,6 +110,31 @@ Napi::Value Map::get_info(const Info &info)
 	result.Set("keyTypeId", info_.btf_key_type_id);
 	result.Set("valueTypeId", info_.btf_value_type_id);
 	return result;
+}
+
+Napi::Value Map::btf(const Info &info)
+{
+	fd();
+	if (info_.btf_id == 0)
+		return info.Env().Undefined();
+	std::string what = "type information of " + subject();
+	Fd btf(bpf_btf_get_fd_by_id(info_.btf_id));
+	if (!btf.valid())
+		throw refused("open", what, errno, "CAP_SYS_ADMIN");
+	bpf_btf_info described = {};
+	__u32 size = sizeof(described);
+	// The first call tells how long it is.
+	if (bpf_obj_get_info_by_fd(btf.get(), &described, &size))
+		throw refused("read", what, errno);
+	auto bytes = Napi::Uint8Array::New(info.Env(), described.btf_size);
+	__u32 length = described.btf_size;
+	described = {};
+	described.btf = reinterpret_cast<uintptr_t>(bytes.Data());
+	described.btf_size = length;
+	size = sizeof(described);
+	if (bpf_obj_get_info_by_fd(btf.get(), &described, &size))
+		throw refused("read", what, errno);
+	return bytes;
 }
 
 Napi::Value Map::lookup(const Info &info)

@@ -39,6 +39,7 @@ class Map : public Handle<Map>
 	static Napi::Value open_pinned(const Info &info);
 	static Napi::Value open_by_id(const Info &info);
 	Napi::Value get_info(const Info &info);
+	Napi::Value btf(const Info &info);
 	Napi::Value lookup(const Info &info);
 	Napi::Value update(const Info &info);
 	Napi::Value remove(const Info &info);

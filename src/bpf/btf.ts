@@ -63,6 +63,11 @@ export class Btf {
     return this.codecOf<T>(this.#find("struct", name).id);
   }
 
+  /** Whether there is a type of that name. */
+  has(kind: "struct" | "enum", name: string): boolean {
+    return this.#byName.has(`${kind} ${name}`);
+  }
+
   /** Codec of any type that has a size. @throws UnumError BTF_INVALID */
   codecOf<T = StructValue>(typeId: number): Codec<T> {
     let codec = this.#codecs.get(typeId);

@@ -39,6 +39,8 @@ export interface FieldLayout {
   readonly kind: FieldKind;
   /** Set for a bitfield: its first bit within the struct and its width. */
   readonly bits?: { readonly offset: number; readonly size: number };
+  /** Bytes of an element of an array; text and `__u8[]` are none. */
+  readonly elementSize?: number;
   /** Fields of a struct or union, or of the elements of an array of such. */
   readonly fields?: readonly FieldLayout[];
 }
@@ -66,6 +68,7 @@ const DEPTH_MAX = 16;
 const SIZE_MAX = 0x7fffffff;
 
 interface Compiled extends Accessor {
+  readonly elementSize?: number;
   readonly fields?: readonly FieldLayout[];
 }
 
@@ -138,6 +141,7 @@ function compileArray(btf: Btf, type: BtfType & { kind: "array" }, label: string
   return {
     size,
     kind: "array",
+    elementSize: stride,
     ...(fields === undefined ? {} : { fields }),
     write: (value, bytes, at) => {
       if (!Array.isArray(value) || value.length > type.length) {
@@ -222,8 +226,9 @@ function compileMember(btf: Btf, outer: Composite, member: BtfMember, label: str
   const accessor = compile(btf, member.type, `${label}.${name}`, depth + 1);
   requireWithin(outer, name, member.bitOffset + 8 * accessor.size);
   const offset = member.bitOffset / 8;
-  const layout = { name, offset, size: accessor.size, typeName, kind: accessor.kind };
-  return [{ ...layout, ...(accessor.fields === undefined ? {} : { fields: accessor.fields }), accessor, at: offset }];
+  const { size, kind, fields, elementSize } = accessor;
+  const parts = { ...(fields && { fields }), ...(elementSize !== undefined && { elementSize }) };
+  return [{ name, offset, size, typeName, kind, ...parts, accessor, at: offset }];
 }
 
 function bitfieldOf(member: BtfMember, type: BtfType): { offset: number; size: number; signed: boolean } | undefined {

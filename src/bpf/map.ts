@@ -58,6 +58,15 @@ export class BpfMap {
     return this[native].info();
   }
 
+  /**
+   * The BTF that the map was made with, for Btf.parse(); `info` says which of its types are key and value. Undefined: none, as
+   * with every devmap.
+   * @throws BpfError PERMISSION without CAP_SYS_ADMIN
+   */
+  btf(): Uint8Array | undefined {
+    return this[native].btf();
+  }
+
   /** A copy of the value; undefined where the key is not. */
   lookup(key: Uint8Array): Uint8Array | undefined {
     return this[native].lookup(key);

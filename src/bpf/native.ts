@@ -31,6 +31,7 @@ export interface NativeObject {
 
 export interface NativeMap {
   info(): MapInfo;
+  btf(): Uint8Array | undefined;
   lookup(key: Uint8Array): Uint8Array | undefined;
   update(key: Uint8Array, value: Uint8Array, flags: number): void;
   delete(key: Uint8Array): boolean;
@@ -112,6 +113,7 @@ export interface Addon {
       offset: number,
     ): NativeBucketTable;
   };
+  readonly NetlinkWatch: { open(onChange: (kinds: number) => void): { close(): void } };
   readonly DirectoryLock: { lock(path: string, waitMs: number): { close(): void } };
   slotDifference(
     desired: Uint8Array,

@@ -93,3 +93,28 @@ export function sendFrame(ifindex: number, bytes: Uint8Array): void {
 export function interfaceFeatures(ifindex: number): Readonly<Record<string, boolean>> {
   return addon().interfaceFeatures(ifindex);
 }
+
+/** Of what kind changes were: true for at least one, and for all kinds when the kernel could not keep up with its notices. */
+export interface NetlinkChanges {
+  readonly links: boolean;
+  readonly addresses: boolean;
+  /** Or rules, or next hops that routes share. */
+  readonly routes: boolean;
+  readonly neighbours: boolean;
+}
+
+/**
+ * Calls `onChange` some milliseconds after something changed, once for all changes that come together, until it is closed. It keeps
+ * no process alive, and needs no privilege.
+ * @param onChange must not throw
+ */
+export function watchNetlink(onChange: (changes: NetlinkChanges) => void): { close(): void } {
+  return addon().NetlinkWatch.open((kinds) =>
+    onChange({
+      links: (kinds & 1) !== 0,
+      addresses: (kinds & 2) !== 0,
+      routes: (kinds & 4) !== 0,
+      neighbours: (kinds & 8) !== 0,
+    }),
+  );
+}

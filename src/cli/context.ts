@@ -58,8 +58,12 @@ export function defaultContext(): Context {
   };
 }
 
-export function stateOption(): Option {
-  return new Option("--state <file>", "document with the desired state").default(DEFAULT_STATE_FILE).env("UNUM_STATE");
+export function stateOption(text = "document with the desired state"): Option {
+  return new Option("--state <file>", text).default(DEFAULT_STATE_FILE).env("UNUM_STATE");
+}
+
+export function sourceOption(text: string): Option {
+  return new Option("--source <source>", text).env("UNUM_SOURCE");
 }
 
 export function pinDirOption(): Option {

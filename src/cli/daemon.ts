@@ -60,3 +60,8 @@ export function waitForDaemon(
   const request = { command: "wait", revision, timeoutMs: WAIT_MS, resync, allowMassDelete } as const;
   return ask(socketPath, request, WAIT_MS + STATUS_MS);
 }
+
+/** What a daemon that was found says of itself now. */
+export function statusOf({ socketPath }: FoundDaemon): Promise<Status> {
+  return ask(socketPath, { command: "status" }, STATUS_MS);
+}

@@ -7,6 +7,7 @@ import { checkCommand } from "./commands/check.ts";
 import { countersCommand } from "./commands/counters.ts";
 import { objectCommands } from "./commands/objects.ts";
 import { planCommand } from "./commands/plan.ts";
+import { publishCommand } from "./commands/publish.ts";
 import { runCommand } from "./commands/run.ts";
 import { showCommand } from "./commands/show.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -26,6 +27,9 @@ A first edge:
 Followed from then on:
   unum run --source file:/etc/unum/state.yaml
   unum status
+
+Many edges that follow one etcd:
+  unum publish --source etcd:https://10.9.0.1:2379/unum/v1?ca=/etc/unum/ca.pem state.yaml
 `;
 
 export function unumProgram(context: Context): Command {
@@ -37,6 +41,7 @@ export function unumProgram(context: Context): Command {
     checkCommand(context),
     planCommand(context),
     applyCommand(context),
+    publishCommand(context),
     runCommand(context),
     statusCommand(context),
     attachCommand(context),

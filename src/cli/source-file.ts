@@ -22,6 +22,8 @@ import { findDaemon, requireFollowed, waitForDaemon } from "./daemon.ts";
 import { loadPlane, openPlane, sayApplied, sayNotices, sayWaited } from "./edge.ts";
 import { Progress } from "./progress.ts";
 import { count } from "./render.ts";
+import type { SourceOptions } from "./source.ts";
+import { changedSource } from "./source.ts";
 
 /** For another writer to finish. */
 const LOCK_WAIT_MS = 10_000;
@@ -67,6 +69,7 @@ async function carryOutChange(context: Context, options: CommonOptions, change: 
     if (options.json !== true) sayNotices(context, options.state, changed.notices);
     progress.phase("writing");
     const applied = applyEdge(plane, plan);
+    if (applied.failure !== undefined) throw applied.failure;
     progress.end();
     sayApplied(context, options, applied, started);
   } finally {
@@ -142,8 +145,14 @@ function ofInventory(file: string, staged: StagedInventory, progress: Progress):
  * Changes one object in the document and in the maps. The document is replaced only after the changed one is valid, and fits
  * into the tables; the maps follow at once: by the daemon of these pins if there is one, else by this process.
  */
-export function changeSource(context: Context, options: CommonOptions, edits: readonly Edit[]): Promise<void> {
-  const file = options.state;
+export async function changeSource(context: Context, given: SourceOptions, edits: readonly Edit[]): Promise<void> {
+  const source = await changedSource(given);
+  if (source.kind === "etcd") {
+    const { changeInEtcd } = await import("./source-etcd.ts");
+    return changeInEtcd(context, given, source, edits);
+  }
+  const file = source.path;
+  const options = { ...given, state: file };
   return carryOutChange(context, options, (progress) => {
     const inventory = inventoryEdit(file, edits);
     return inventory === undefined ? ofEdits(file, edits, progress) : ofInventory(file, inventory, progress);
@@ -169,12 +178,18 @@ function inventoryEdit(file: string, edits: readonly Edit[]): StagedInventory | 
 }
 
 /** Brings VMs of a file into the document's inventory and the maps: all of them, or none. */
-export function importVms(
+export async function importVms(
   context: Context,
-  options: CommonOptions,
+  given: SourceOptions,
   wanted: ImportOptions & { readonly replace: boolean },
 ): Promise<void> {
-  const file = options.state;
+  const source = await changedSource(given);
+  if (source.kind === "etcd") {
+    const { importIntoEtcd } = await import("./publish.ts");
+    return importIntoEtcd(context, given, source, wanted);
+  }
+  const file = source.path;
+  const options = { ...given, state: file };
   // Standard input can be read once.
   let read: Import | undefined;
   return carryOutChange(context, options, (progress) => {

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Counters } from "../dataplane/index.ts";
 import { PinDirectory, Plane, readCounters, readIndexes } from "../dataplane/index.ts";
 import { UnumError } from "../errors.ts";
+import { underlayFingerprint, watchNetlink } from "../netlink/index.ts";
 import type { Reading, Source } from "../source/index.ts";
 import { Build } from "./build.ts";
 import type { HttpAddress } from "./http.ts";
@@ -38,7 +39,10 @@ export interface DaemonOptions {
   readonly version: string;
 }
 
-const UNDERLAY_MS = 1000;
+/** The kernel gives notice of what changes; this is for notices that are lost. */
+const UNDERLAY_MS = 5000;
+/** Between two lines for the service manager while VMs change all the time. */
+const STATUS_MS = 1000;
 
 export class Daemon {
   readonly #options: DaemonOptions;
@@ -53,6 +57,8 @@ export class Daemon {
   readonly #timers: { close(): void }[] = [];
   #fail: (error: unknown) => void = () => {};
   #told = false;
+  #later: NodeJS.Timeout | undefined;
+  readonly #edge: EdgePass;
 
   private constructor(options: DaemonOptions) {
     const { source, pinDir, log, version } = options;
@@ -62,7 +68,7 @@ export class Daemon {
     this.#events = new EventLog(log);
     this.#seat = new Seat(this.#pins, options.socketPath);
     this.#build = new Build(options.objectPath);
-    const edge = new EdgePass({
+    this.#edge = new EdgePass({
       pins: this.#pins,
       objectPath: this.#build.object,
       probePath: this.#build.probe,
@@ -71,13 +77,13 @@ export class Daemon {
     });
     this.#metrics = new Metrics({
       counters: () => this.#counters(),
-      fill: () => edge.fill,
+      fill: () => this.#edge.fill,
       view: () => this.#loop.view,
       now: Date.now,
       version,
     });
     this.#loop = new Loop({
-      pass: this.#counted((state, passOptions) => edge.run(state, passOptions)),
+      pass: this.#counted((state, passOptions) => this.#edge.run(state, passOptions)),
       clock: { now: Date.now, after },
       random: Math.random,
       resyncMs: options.resyncMs,
@@ -122,7 +128,8 @@ export class Daemon {
   #follow(): void {
     const { source, manager } = this.#options;
     source.start((reading) => this.#offer(reading));
-    this.#timers.push(new UnderlayWatch(UNDERLAY_MS, () => this.#loop.request("underlay")));
+    const underlay = { look: () => underlayFingerprint(this.#edge.endpoints), watch: watchNetlink };
+    this.#timers.push(new UnderlayWatch(UNDERLAY_MS, underlay, () => this.#loop.request("underlay")));
     if (manager.watchdogMs === undefined) return;
     // Twice as often as asked for, and only while no pass hangs.
     const timer = setInterval(() => {
@@ -139,6 +146,8 @@ export class Daemon {
   /** The service is up when the first reading was dealt with, also when it was no good: what was there goes on. */
   #ready(): void {
     const { manager } = this.#options;
+    clearTimeout(this.#later);
+    this.#later = undefined;
     const { state, applied, failure, source } = statusOf(this.#loop.view, this.#identity, Date.now());
     const what = source.error ?? failure;
     const text = what === undefined ? `${state}, revision ${applied?.revision ?? "none"}` : `${state}: ${what.message}`;
@@ -149,6 +158,11 @@ export class Daemon {
   #tell(event: LoopEvent): void {
     this.#events.write(event);
     if (event.kind === "source-read" && event.revision && !this.#told) return;
+    // The service manager need not hear of thousands of changes a second.
+    if (this.#told && isShort(event)) {
+      this.#later ??= setTimeout(() => this.#ready(), STATUS_MS);
+      return;
+    }
     // Passes end after they tell: the status is that of a moment later.
     setImmediate(() => this.#ready());
   }
@@ -160,7 +174,8 @@ export class Daemon {
         this.#metrics.passed(result);
         return result;
       } catch (thrown) {
-        this.#metrics.failed(isRefusal(thrown));
+        // A short one is followed by a whole one, which counts.
+        if (options.changes === undefined) this.#metrics.failed(isRefusal(thrown));
         throw thrown;
       }
     };
@@ -198,9 +213,11 @@ export class Daemon {
   }
 
   async #wait({ revision, timeoutMs, resync, allowMassDelete }: Request & { command: "wait" }): Promise<Waited> {
-    const retried = allowMassDelete && this.#loop.allowMassDelete(revision);
+    const { source } = this.#options;
     const outcome = await this.#within(timeoutMs, revision, async () => {
-      const reading = await this.#options.source.refresh(revision);
+      const reading = await source.refresh(revision);
+      const written = reading.ok && source.includes(reading.state.revision, revision);
+      const retried = allowMassDelete && written && this.#loop.allowMassDelete(reading.state.revision);
       return this.#loop.outcome(reading, { resync: resync && !retried });
     });
     if (!outcome.ok) throw outcome.error;
@@ -246,6 +263,8 @@ export class Daemon {
     source.close();
     for (const timer of this.#timers) timer.close();
     await this.#loop.stop();
+    clearTimeout(this.#later);
+    this.#edge.close();
     for (const server of this.#servers) server.close();
     try {
       this.#seat.leave();
@@ -254,6 +273,10 @@ export class Daemon {
     }
     this.#build.close();
   }
+}
+
+function isShort(event: LoopEvent): boolean {
+  return (event.kind === "source-read" && event.short) || (event.kind === "applied" && event.result.short === true);
 }
 
 function after(ms: number, callback: () => void): () => void {

@@ -1,4 +1,5 @@
-// The log: one line of JSON for each change of state, none for a packet, none for what goes on as before.
+// The log: one line of JSON for each change of state, none for a packet, none for what goes on as before. What may come
+// thousands of times a second is told at level debug.
 
 import type { Logger } from "pino";
 import { destination, pino, stdTimeFunctions } from "pino";
@@ -39,14 +40,26 @@ export class EventLog {
   write(event: LoopEvent): void {
     switch (event.kind) {
       case "source-read":
-        this.#log.info({ revision: event.revision }, "source: read");
+        this.#log[event.short ? "debug" : "info"]({ revision: event.revision }, "source: read");
+        return;
+      case "kept-out": {
+        const { revision, keptOut } = event;
+        if (keptOut.count === 0) this.#log.info({ revision }, "source: no object is kept out any more");
+        else this.#log.warn({ revision, ...keptOut }, "source: objects are kept out");
+        return;
+      }
+      case "short-failed":
+        this.#log.info({ revision: event.revision, why: event.error.message }, "apply: over everything, not VMs alone");
         return;
       case "source-failed":
         this.#log.error(errorFields(event.error), "source: no state; the last good one stays in force");
         return;
       case "failed": {
         const { error, revision } = event.failure;
-        this.#log.error({ revision, ...errorFields(error) }, "apply: failed; it is tried again");
+        this.#log.error(
+          { ...(revision !== undefined && { revision }), ...errorFields(error) },
+          "apply: failed; it is tried again",
+        );
         return;
       }
       case "refused": {
@@ -54,14 +67,20 @@ export class EventLog {
         this.#log.error({ revision, ...errorFields(error) }, "apply: refused; the last good state stays in force");
         return;
       }
-      case "applied": {
-        const { notices, ports, planMs, applyMs, ...counts } = event.result;
-        const times = { planMs: Math.round(planMs), applyMs: Math.round(applyMs) };
-        const { revision, reason } = event;
-        this.#log.info({ revision, reason, ...counts, ...times, ...(ports.length > 0 && { ports }) }, "applied");
-        for (const notice of notices) if (!this.#notices.has(notice)) this.#log.warn({ revision }, notice);
-        this.#notices = new Set(notices);
-      }
+      case "kept-up":
+      case "applied":
+        this.#writeResult(event);
     }
+  }
+
+  #writeResult(event: LoopEvent & { kind: "applied" | "kept-up" }): void {
+    const { result, reason, kind } = event;
+    const { notices, ports, planMs, applyMs, short, ...counts } = result;
+    const times = { planMs: Math.round(planMs), applyMs: Math.round(applyMs) };
+    const revision = event.kind === "applied" ? { revision: event.revision } : {};
+    const fields = { ...revision, reason, ...counts, ...times, ...(ports.length > 0 && { ports }) };
+    this.#log[short ? "debug" : "info"](fields, kind === "applied" ? "applied" : "kept up what the maps show");
+    for (const notice of notices) if (!this.#notices.has(notice)) this.#log.warn(revision, notice);
+    this.#notices = new Set(notices);
   }
 }

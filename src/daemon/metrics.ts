@@ -101,6 +101,12 @@ export class Metrics {
     gauge("unum_source_ok", "1 while the source gives states, 0 while it is broken or gone", [], (set) =>
       set({}, view().sourceError === undefined ? 1 : 0),
     );
+    gauge(
+      "unum_source_kept_out",
+      "objects of the source that are not used, since something is wrong with them",
+      [],
+      (set) => set({}, view().desired?.state.keptOut.count ?? 0),
+    );
     gauge("unum_source_lag_seconds", "how long the source has been ahead of the maps", [], (set) =>
       set({}, lagSeconds(view(), now())),
     );

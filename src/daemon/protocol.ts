@@ -27,6 +27,8 @@ export interface ErrorText {
 /** What a pass did, and how long all of it took. */
 export interface ResultText extends Omit<PassResult, "planMs" | "applyMs"> {
   readonly tookMs: number;
+  /** It went straight to the VMs that changed. */
+  readonly short?: true;
 }
 
 export type StateWord = "waiting" | "applying" | "in sync" | "retrying" | "refused";
@@ -45,11 +47,16 @@ export interface Status {
     readonly readAt?: string;
     /** Why there is no newer one. */
     readonly error?: ErrorText;
+    /** Objects that are not used since something is wrong with them; some of them, a line each. */
+    readonly keptOut: { readonly count: number; readonly first: readonly string[] };
   };
   /** What the maps show. */
   readonly applied?: ResultText & { readonly revision: string; readonly at: string };
   /** Why the newest state is not shown. */
-  readonly failure?: ErrorText & { readonly revision: string; readonly attempts: number };
+  readonly failure?: ErrorText & {
+    /** Unless what the maps show could not be kept up. */ readonly revision?: string;
+    readonly attempts: number;
+  };
   readonly lagSeconds: number;
 }
 

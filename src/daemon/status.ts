@@ -1,5 +1,6 @@
 // The loop as others see it: words and times instead of states and models. Pure.
 
+import { NOTHING_KEPT_OUT } from "../source/index.ts";
 import type { LoopView, PassResult } from "./loop.ts";
 import type { ErrorText, Health, ResultText, StateWord, Status } from "./protocol.ts";
 import { errorText } from "./protocol.ts";
@@ -18,7 +19,7 @@ const PASS_MS_MAX = 120_000;
 
 const time = (at: number): string => new Date(at).toISOString();
 
-export function resultText({ planMs, applyMs, ...result }: PassResult): ResultText {
+export function resultText({ planMs, applyMs, incomplete: _, ...result }: PassResult): ResultText {
   return { ...result, tookMs: Math.round(planMs + applyMs) };
 }
 
@@ -46,12 +47,17 @@ export function statusOf(view: LoopView, identity: Identity, now: number): Statu
       name: identity.sourceName,
       ...(desired && { revision: desired.state.revision, readAt: time(desired.at) }),
       ...(sourceError && { error: errorText(sourceError) }),
+      keptOut: desired?.state.keptOut ?? NOTHING_KEPT_OUT,
     },
     ...(applied && {
       applied: { revision: applied.state.revision, at: time(applied.at), ...resultText(applied.result) },
     }),
     ...(wrong && {
-      failure: { ...errorText(wrong.error), revision: wrong.revision, attempts: wrong.attempts },
+      failure: {
+        ...errorText(wrong.error),
+        ...(wrong.revision !== undefined && { revision: wrong.revision }),
+        attempts: wrong.attempts,
+      },
     }),
     lagSeconds: lagSeconds(view, now),
   };
@@ -60,11 +66,14 @@ export function statusOf(view: LoopView, identity: Identity, now: number): Statu
 const line = ({ code, message }: ErrorText): string => `${message} [${code}]`;
 
 export function healthOf(view: LoopView, now: number): Health {
-  const { sourceError, failure, refusal, passSince, applied } = view;
+  const { sourceError, failure, refusal, passSince, applied, desired } = view;
   const hangs = passSince !== undefined && now - passSince > PASS_MS_MAX;
   const problems = [sourceError, refusal?.error, failure?.error].flatMap((error) =>
     error === undefined ? [] : [line(errorText(error))],
   );
+  const { count, first } = desired?.state.keptOut ?? NOTHING_KEPT_OUT;
+  problems.push(...first.map((text) => `kept out: ${text}`));
+  if (count > first.length) problems.push(`kept out: ${count - first.length} more`);
   if (hangs) problems.unshift(`a pass over the maps has not ended for ${PASS_MS_MAX / 1000} s`);
   return { healthy: !hangs, ready: applied !== undefined, problems };
 }

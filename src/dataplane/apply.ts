@@ -22,6 +22,7 @@ import {
   deleteSlots,
   ENDPOINT_MAPS,
   putSlots,
+  putVmSlots,
   standbysFirst,
   storeRecord,
   storeWord,
@@ -101,14 +102,8 @@ function putAll(plane: Plane, writes: Writes, observed: Observed): void {
   putSlots(plane, "attachments", writes.attachments.puts);
 }
 
-/** New VMs before old ones go; where both do not fit, the old ones go first: nothing refers to a VM. */
 function putVms(plane: Plane, { vms }: Writes, name: VmTable, capacity: number): void {
-  const { puts, deletes, slotBytes } = vms[name];
-  if (puts.length === 0) return;
-  const table = plane.table(name);
-  const fits = table.size + puts.length / slotBytes <= capacity;
-  if (!fits && deletes.length > 0) table.changeAll({ puts: NOTHING, deletes });
-  table.changeAll({ puts, deletes: NOTHING });
+  if (vms[name].puts.length > 0) putVmSlots(plane.table(name), vms[name], capacity);
 }
 
 function deleteAll(plane: Plane, writes: Writes, observed: Observed): void {

@@ -1,8 +1,9 @@
 // Which parts of the packet path a model needs: struct features of bpf/config.h, by the names that its BTF has. Programs are
 // loaded with those parts only, so that what an edge does not use costs its packets nothing.
 
+import type { IpAddress } from "../address/index.ts";
 import { isV6 } from "../address/index.ts";
-import type { Model, Profile, Tenant } from "../model/index.ts";
+import type { Model, PathPolicy, Profile, Tenant, Vm } from "../model/index.ts";
 import { usesInner6 } from "../model/index.ts";
 import type { Layout } from "./layout.ts";
 
@@ -31,11 +32,20 @@ function any<T>(items: Iterable<T>, test: (item: T) => boolean): boolean {
   return false;
 }
 
+/** Policies of VMs that packets are told of; the other one is what they do anyway. */
+const VM_POLICIES_TOLD: readonly PathPolicy[] = ["direct-only", "gateway-only"];
+
+/** What one VM needs. */
+export function featuresOfVm(address: IpAddress, { policy }: Vm): readonly Feature[] {
+  const inner6: readonly Feature[] = isV6(address) ? ["inner6"] : [];
+  return policy !== undefined && VM_POLICIES_TOLD.includes(policy) ? [...inner6, "policy"] : inner6;
+}
+
 function hasPolicy({ policy, dscpPolicies, vms }: Tenant): boolean {
   return (
     policy !== "direct-preferred" ||
     any(dscpPolicies.values(), (other) => other !== policy) ||
-    vms.usesPolicy("direct-only", "gateway-only")
+    vms.usesPolicy(...VM_POLICIES_TOLD)
   );
 }
 

@@ -73,6 +73,10 @@ export class PinDirectory {
     return `${path}${BESIDE}`;
   }
 
+  isBeside(name: string): boolean {
+    return name.endsWith(BESIDE);
+  }
+
   /** bpffs refuses dots in names, interfaces have them: anything but letters, digits, - and _ becomes ~ and its code. */
   link(interfaceName: string): string {
     const escaped = interfaceName.replace(
@@ -98,7 +102,7 @@ export class PinDirectory {
   /** Takes away what a process that was killed had pinned beside something, and not yet put in its place. */
   sweep(): void {
     for (const directory of [this.maps, this.programs])
-      for (const name of this.#list(directory)) if (name.endsWith(BESIDE)) this.unlink(join(directory, name));
+      for (const name of this.#list(directory)) if (this.isBeside(name)) this.unlink(join(directory, name));
   }
 
   /** The map meta is pinned last: without it, a maker was killed before anything could use the rest. */

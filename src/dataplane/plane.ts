@@ -8,17 +8,22 @@ import { BpfMap } from "../bpf/map.ts";
 import { MappedArray } from "../bpf/mapped-array.ts";
 import { BpfObject } from "../bpf/object.ts";
 import { BpfProgram } from "../bpf/program.ts";
-import { UnumError } from "../errors.ts";
+import { causeText, UnumError } from "../errors.ts";
 import type { VmCapacity } from "../model/index.ts";
+import type { Comparison } from "./compat.ts";
 import type { Feature } from "./features.ts";
 import { featureMask, featuresOfMask } from "./features.ts";
 import { Layout } from "./layout.ts";
+import { comparePinned, layoutOf } from "./pinned-maps.ts";
 import type { PinDirectory } from "./pins.ts";
 import { PROGRAM_ROLES } from "./pins.ts";
-import type { NewTables } from "./programs.ts";
+import type { MapExchange, NewMap } from "./programs.ts";
 import { configure, exchangePrograms, objectHash, readLayout } from "./programs.ts";
+import { elementKey, joinSlots, usedSlots } from "./slots.ts";
 import type { TableName } from "./tables.ts";
 import { keyWords, slotBytes, vmBuckets, vmsOfBuckets } from "./tables.ts";
+
+export { elementKey };
 
 export interface Meta {
   readonly vmCapacity: number;
@@ -28,6 +33,8 @@ export interface Meta {
   readonly seed: bigint;
   /** Hash of the object file that the pinned programs came from. */
   readonly object: bigint;
+  /** Who took the lock to write, so far: while it stands still, the maps are as the last one left them. */
+  readonly writers: bigint;
 }
 
 export interface LoadOptions {
@@ -42,8 +49,8 @@ export interface LoadOptions {
   readonly probePath?: string;
 }
 
-/** Buckets that are read at once: 1 MiB. */
-const CHUNK_BUCKETS = 16_384;
+/** A table at rest is given its freed slots back when they are this part of it: waiting for them is milliseconds. */
+const RESTING_PART = 32;
 
 const NO_FEATURES: ReadonlySet<Feature> = new Set();
 
@@ -56,28 +63,41 @@ interface Exchange {
   readonly capacity?: VmCapacity;
 }
 
+const AS_EXPECTED: Comparison = { changes: new Map(), differences: [], obstacles: [] };
+
 export class Plane {
   readonly pins: PinDirectory;
   readonly layout: Layout;
   #meta: Meta;
+  /** What of the pinned maps is not as this build has it. */
+  #compared = AS_EXPECTED;
+  /** That of the pinned map meta: of the build that made it. */
+  #metaLayout: Layout;
   readonly #closers: { close(): void }[] = [];
   readonly #maps = new Map<string, BpfMap>();
   readonly #arrays = new Map<string, MappedArray>();
   readonly #tables = new Map<TableName, BucketTable>();
   readonly #programs = new Map<string, BpfProgram>();
-  #writable: boolean;
+  #lock: { close(): void } | undefined;
+  /** The directory that the lock is on. */
+  #identity: number | undefined;
   #upgraded = false;
   readonly #objectPath: string;
+  readonly #objectHash: bigint;
   #probePath: string | undefined;
 
   private constructor(pins: PinDirectory, objectPath: string, layout: Layout, lock: { close(): void } | undefined) {
     this.pins = pins;
     this.#objectPath = objectPath;
+    this.#objectHash = objectHash(objectPath);
     this.layout = layout;
-    this.#writable = lock !== undefined;
-    if (lock !== undefined) this.#closers.push(lock);
+    this.#metaLayout = layout;
+    this.#lock = lock;
+    if (lock !== undefined) this.#identity = pins.identity();
     try {
       this.#meta = this.#readMeta();
+      // Maps that this very object file made, or took over, are as it has them.
+      if (this.outdated) this.#compare();
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -132,7 +152,7 @@ export class Plane {
         if (name !== "meta" && !name.startsWith(".")) object.map(name).pin(pins.map(name));
       }
       for (const role of PROGRAM_ROLES) object.program(`unum_${role}`).pin(pins.program(role));
-      const meta = { vmCapacity, vm6Capacity, features, seed, object: objectHash(objectPath) };
+      const meta = { vmCapacity, vm6Capacity, features, seed, object: objectHash(objectPath), writers: 1n };
       object.map("meta").update(elementKey(0), encodeMeta(layout, meta));
       object.map("meta").pin(pins.map("meta"));
       return new Plane(pins, objectPath, layout, lock);
@@ -144,6 +164,9 @@ export class Plane {
   static #adopt(pins: PinDirectory, objectPath: string, lock: { close(): void }): Plane {
     const plane = new Plane(pins, objectPath, readLayout(objectPath), lock);
     try {
+      // Before anything else of this writer: who kept handles must not take what it leaves for what they know. Maps of
+      // another layout are exchanged, or stay as they are to the last bit.
+      if (plane.#compared === AS_EXPECTED) plane.#countWriter();
       pins.sweep();
       if (plane.outdated) {
         plane.#exchange({ features: plane.meta.features });
@@ -158,30 +181,83 @@ export class Plane {
 
   /**
    * While ports and pins have some of the old programs and some of the new, the map meta vouches for what both can do, and for the
-   * old build: after a process that was killed here, the next one that needs more does it again. Where tables are exchanged too, it
-   * vouches for no build: the next process has to put all ports on the tables that are pinned, before it writes to them.
+   * old build: after a process that was killed here, the next one that needs more does it again. Where maps are exchanged too, it
+   * vouches for no build: the next process has to put all ports on the maps that are pinned, before it writes to them, and to
+   * compare each of them again, since some may be of the one layout and some of the other.
    */
   #exchange({ features, capacity = this.capacity }: Exchange): void {
     const { seed, features: old } = this.#meta;
-    const tables = this.#newTables(capacity);
-    exchangePrograms(this, this.#objectPath, { seed, features }, tables, () => {
-      const both = new Set([...features].filter((feature) => old.has(feature)));
-      this.#writeMeta({ ...this.#meta, features: both, ...(tables.size > 0 && { object: NO_BUILD }) });
-    });
+    const maps = this.#mapExchange(capacity);
+    const { vms: vmCapacity, vms6: vm6Capacity } = capacity;
+    try {
+      exchangePrograms(this, this.#objectPath, { seed, features }, maps, (fresh) => {
+        const both = new Set([...features].filter((feature) => old.has(feature)));
+        const changed = maps.made.size + maps.dropped.length > 0;
+        const meta = { ...this.#meta, features: both, ...(changed && { object: NO_BUILD }) };
+        this.#writeMeta(this.#compared === AS_EXPECTED ? meta : { ...meta, writers: meta.writers + 1n });
+        fresh?.update(elementKey(0), encodeMeta(this.layout, this.#meta));
+      });
+    } catch (thrown) {
+      throw this.#incompatible(thrown);
+    }
     for (const role of PROGRAM_ROLES) this.#forget(this.#programs, role);
-    for (const name of tables.keys()) {
-      this.#forget(this.#tables, name);
+    for (const name of [...maps.made.keys(), ...maps.dropped]) {
+      this.#forget(this.#tables, name as TableName);
       this.#forget(this.#arrays, name);
       this.#forget(this.#maps, name);
     }
-    const { vms: vmCapacity, vms6: vm6Capacity } = capacity;
-    this.#writeMeta({ ...this.#meta, vmCapacity, vm6Capacity, features, object: objectHash(this.#objectPath) });
+    this.#metaLayout = this.layout;
+    this.#compared = AS_EXPECTED;
+    this.#writeMeta({ ...this.#meta, vmCapacity, vm6Capacity, features, object: this.#objectHash });
   }
 
-  /** Tables that have to be made anew to be made for so many VMs. */
-  #newTables({ vms, vms6 }: VmCapacity): NewTables {
-    const wanted = [["vms4", vmBuckets("vms4", vms)] as const, ["vms6", vmBuckets("vms6", vms6)] as const];
-    return new Map(wanted.filter(([name, buckets]) => this.map(name).info.maxEntries !== buckets));
+  /** Maps that have to be made anew: those of another layout, and VM tables to be made for so many VMs. */
+  #mapExchange({ vms, vms6 }: VmCapacity): MapExchange {
+    const made = new Map<string, NewMap>();
+    const dropped: string[] = [];
+    for (const [name, change] of this.#compared.changes) {
+      if (change.kind === "drop") dropped.push(name);
+      else made.set(name, change.kind === "copy" && name !== "meta" ? { rows: change.rows } : {});
+    }
+    for (const [name, maxEntries] of [
+      ["vms4", vmBuckets("vms4", vms)],
+      ["vms6", vmBuckets("vms6", vms6)],
+    ] as const) {
+      const change = made.get(name);
+      if (change !== undefined) made.set(name, { ...change, maxEntries });
+      else if (this.map(name).info.maxEntries !== maxEntries) made.set(name, { maxEntries, rows: {} });
+    }
+    // Whoever finds the new meta finds all else new, too.
+    const meta = made.get("meta");
+    if (made.delete("meta") && meta !== undefined) made.set("meta", meta);
+    return { made, dropped };
+  }
+
+  #compare(): void {
+    const found = comparePinned(this.pins, this.#objectPath, this.layout);
+    if (found.changes.size === 0) return;
+    this.#compared = found;
+    if (found.obstacles.length > 0) throw this.#incompatible();
+    if (this.#lock !== undefined) return;
+    throw new UnumError("MAP_INCOMPATIBLE", this.#differenceText(), {
+      remedy: "unum apply, or starting the daemon, takes them over while packets flow",
+    });
+  }
+
+  #differenceText(): string {
+    return `open ${this.pins.path}: its maps are of another build: ${this.#compared.differences.join("; ")}`;
+  }
+
+  /** Every difference, when a row or more than that is in the way of overcoming them. */
+  #incompatible(cause?: unknown): unknown {
+    const known =
+      cause === undefined || (cause instanceof UnumError && /^(MAP_INCOMPATIBLE|TABLE_FULL)$/.test(cause.code));
+    if (!known || this.#compared === AS_EXPECTED) return cause;
+    const why = cause === undefined ? this.#compared.obstacles.join("; ") : causeText(cause);
+    return new UnumError("MAP_INCOMPATIBLE", `${this.#differenceText()}; they cannot be taken over: ${why}`, {
+      remedy: "use the unum that made them, or unum detach --all and apply the document again",
+      cause,
+    });
   }
 
   #forget<K>(opened: Map<K, { close(): void }>, name: K): void {
@@ -193,7 +269,9 @@ export class Plane {
   }
 
   #writeMeta(meta: Meta): void {
-    this.map("meta").update(elementKey(0), encodeMeta(this.layout, meta));
+    const map = this.map("meta");
+    const before = map.lookup(elementKey(0));
+    map.update(elementKey(0), encodeMeta(this.#metaLayout, meta, before));
     this.#meta = meta;
   }
 
@@ -234,34 +312,61 @@ export class Plane {
 
   /** True while the pinned programs are of another build than this one: a writer that loads exchanges them. */
   get outdated(): boolean {
-    return !this.#upgraded && this.#meta.object !== objectHash(this.#objectPath);
+    return !this.#upgraded && this.#meta.object !== this.#objectHash;
   }
 
   #readMeta(): Meta {
-    const bytes = this.map("meta").lookup(elementKey(0));
-    // Of any version: the first field is the version.
-    const version = bytes === undefined ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-    const ours = this.layout.number("abi_version", "UNUM_ABI_VERSION");
-    if (bytes === undefined || version !== ours || bytes.length !== this.layout.codec("meta").size) {
-      throw new UnumError(
-        "MAP_INCOMPATIBLE",
-        `open ${this.pins.path}: its tables are of version ${version}, this unum reads version ${ours}`,
-        { remedy: "use the unum that made them, or unum detach --all and apply the document again" },
-      );
+    const map = this.map("meta");
+    const bytes = map.lookup(elementKey(0)) as Uint8Array;
+    let row = this.#ownMeta(bytes);
+    if (row?.object !== this.#objectHash) {
+      this.#metaLayout = this.#foreignLayout(map, bytes);
+      row = this.#metaLayout.decode("meta", bytes) as Record<string, unknown>;
     }
-    const row = this.layout.decode("meta", bytes) as Record<string, unknown>;
-    const made = (table: "vms4" | "vms6", said: number): number => {
+    if (typeof row.seed !== "bigint") {
+      throw new UnumError("MAP_INCOMPATIBLE", `open ${this.pins.path}: map meta: field seed is missing`, {
+        remedy: "use the unum that made it, or unum detach --all and apply the document again",
+      });
+    }
+    const made = (table: "vms4" | "vms6", said = 0): number => {
+      if (!this.pins.pinnedMaps().includes(table)) return said;
       // Another size: a process was killed between exchanging the table and saying so.
       const { maxEntries } = this.map(table).info;
       return maxEntries === vmBuckets(table, said) ? said : vmsOfBuckets(table, maxEntries);
     };
     return {
-      vmCapacity: made("vms4", row.vm_capacity as number),
-      vm6Capacity: made("vms6", row.vm6_capacity as number),
-      features: featuresOfMask(this.layout, row.features as number),
-      seed: row.seed as bigint,
-      object: row.object as bigint,
+      vmCapacity: made("vms4", row.vm_capacity as number | undefined),
+      vm6Capacity: made("vms6", row.vm6_capacity as number | undefined),
+      features: featuresOfMask(this.#metaLayout, (row.features as number | undefined) ?? 0),
+      seed: row.seed,
+      object: (row.object as bigint | undefined) ?? NO_BUILD,
+      writers: (row.writers as bigint | undefined) ?? 0n,
     };
+  }
+
+  /** As this build would have written it; undefined: it has another size. */
+  #ownMeta(bytes: Uint8Array): Record<string, unknown> | undefined {
+    if (bytes.length !== this.layout.codec("meta").size) return undefined;
+    return this.layout.decode("meta", bytes) as Record<string, unknown>;
+  }
+
+  /** What another build calls the bytes of meta. Its own types say; without them the version, which is its first field in all builds. */
+  #foreignLayout(map: BpfMap, bytes: Uint8Array): Layout {
+    try {
+      return layoutOf(map);
+    } catch (thrown) {
+      const ours = this.layout.number("abi_version", "UNUM_ABI_VERSION");
+      const version = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+      if (version === ours && bytes.length === this.layout.codec("meta").size) return this.layout;
+      throw new UnumError(
+        "MAP_INCOMPATIBLE",
+        `open ${this.pins.path}: its tables are of version ${version}, this unum has version ${ours}, and what differs cannot be read: ${causeText(thrown)}`,
+        {
+          remedy: "unum apply as root, once: reading how another build laid out its maps takes CAP_SYS_ADMIN",
+          cause: thrown,
+        },
+      );
+    }
   }
 
   map(name: string): BpfMap {
@@ -275,7 +380,7 @@ export class Plane {
 
   /** A bucket table, for the writer alone: opening it mends what a writer that was killed left behind. */
   table(name: TableName): BucketTable {
-    if (!this.#writable) throw new UnumError("INTERNAL", `open table ${name}: this process is no writer`);
+    if (this.#lock === undefined) throw new UnumError("INTERNAL", `open table ${name}: this process is no writer`);
     const field = this.layout.codec("table_moves").fields.find((candidate) => candidate.name === name);
     if (field === undefined)
       throw new UnumError("BTF_INVALID", `open table ${name}: struct table_moves does not count it`);
@@ -290,33 +395,13 @@ export class Plane {
 
   /** The used slots of a bucket table, one after the other. */
   slots(name: TableName): Uint8Array {
-    if (this.#writable) return this.table(name).entries();
-    const chunks = [...this.slotChunks(name)].map((chunk) => chunk.slice());
-    const slots = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const chunk of chunks) {
-      slots.set(chunk, at);
-      at += chunk.length;
-    }
-    return slots;
+    if (this.#lock !== undefined) return this.table(name).entries();
+    return joinSlots([...this.slotChunks(name)].map((chunk) => chunk.slice()));
   }
 
   /** The same, a part of the table at a time; each is good until the next. Needs no lock, and mends nothing. */
   *slotChunks(name: TableName): Iterable<Uint8Array> {
-    const array = this.array(name);
-    const step = slotBytes(this.layout, name) / 4;
-    for (let first = 0; first < array.length; first += CHUNK_BUCKETS) {
-      const all = array.loadMany(first, Math.min(CHUNK_BUCKETS, array.length - first));
-      // Halves of words: a bigint for each of millions would take seconds.
-      const halves = new Uint32Array(all.buffer, all.byteOffset, all.length / 4);
-      let used = 0;
-      for (let at = 0; at < halves.length; at += step) {
-        if (halves[at] === 0 && halves[at + 1] === 0) continue;
-        if (at !== used) halves.copyWithin(used, at, at + step);
-        used += step;
-      }
-      yield all.subarray(0, used * 4);
-    }
+    yield* usedSlots(this.array(name), slotBytes(this.layout, name));
   }
 
   program(role: string): BpfProgram {
@@ -333,10 +418,62 @@ export class Plane {
     return handle;
   }
 
+  /** Before anything else of a writer: who rests must not take what another one left for what they know. */
+  #countWriter(): void {
+    this.#writeMeta({ ...this.#meta, writers: this.#meta.writers + 1n });
+  }
+
+  /**
+   * Gives up the lock, and keeps everything open for {@link resume}. Slots that were freed become free for others meanwhile, which
+   * is this writer's own memory: the next change shall not wait for a grace period.
+   */
+  rest(): void {
+    this.#lock?.close();
+    this.#lock = undefined;
+    for (const table of this.#tables.values()) if (table.resting * RESTING_PART >= table.capacity) table.collect();
+  }
+
+  /** Makes all slots that were freed free for others, and waits for that: see {@link rest}. */
+  settle(): void {
+    for (const table of this.#tables.values()) table.collect();
+  }
+
+  /**
+   * Becomes the only writer again, if nobody else was one since {@link rest}: then the maps are what they were, and what bucket
+   * tables know of theirs holds. Waits for no lock. False, and at rest as before, when somebody wrote, or is about to, or when
+   * other tables are pinned now.
+   * @throws UnumError PIN_DIRECTORY, BpfError PERMISSION
+   */
+  resume(): boolean {
+    const lock = tryLock(this.pins);
+    if (lock === undefined) return false;
+    try {
+      if (this.pins.identity() === this.#identity && this.#isUntouched()) {
+        this.#countWriter();
+        this.#lock = lock;
+      }
+    } finally {
+      if (this.#lock === undefined) lock.close();
+    }
+    return this.#lock !== undefined;
+  }
+
+  #isUntouched(): boolean {
+    if (!this.pins.isLoaded()) return false;
+    const pinned = BpfMap.openPinned(this.pins.map("meta"));
+    try {
+      if (pinned.info.id !== this.map("meta").info.id) return false;
+    } finally {
+      pinned.close();
+    }
+    return this.#readMeta().writers === this.#meta.writers;
+  }
+
   /** Closes every handle and gives up the lock. What is pinned stays and goes on forwarding. */
   close(): void {
-    this.#writable = false;
     for (let closer = this.#closers.pop(); closer !== undefined; closer = this.#closers.pop()) closer.close();
+    this.#lock?.close();
+    this.#lock = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -353,20 +490,29 @@ function lockPins(pins: PinDirectory, waitMs: number): { close(): void } {
   }
 }
 
-/** Key of an element of an ARRAY map. */
-export function elementKey(index: number): Uint8Array {
-  const key = new Uint8Array(4);
-  new DataView(key.buffer).setUint32(0, index, true);
-  return key;
+/** The lock, if nobody has it and the directory is there. */
+function tryLock(pins: PinDirectory): { close(): void } | undefined {
+  try {
+    return pins.lock(0);
+  } catch (thrown) {
+    if (thrown instanceof UnumError && thrown.code === "LOCKED") return undefined;
+    throw thrown;
+  }
 }
 
-function encodeMeta(layout: Layout, { vmCapacity, vm6Capacity, features, seed, object }: Meta): Uint8Array {
-  return layout.encode("meta", {
+/** Fields that `before` has and nobody here knows stay as they are. */
+function encodeMeta(layout: Layout, meta: Meta, before?: Uint8Array): Uint8Array {
+  const codec = layout.codec("meta");
+  const known: Readonly<Record<string, number | bigint>> = {
     abi_version: layout.number("abi_version", "UNUM_ABI_VERSION"),
-    vm_capacity: vmCapacity,
-    vm6_capacity: vm6Capacity,
-    features: featureMask(layout, features),
-    seed,
-    object,
-  });
+    vm_capacity: meta.vmCapacity,
+    vm6_capacity: meta.vm6Capacity,
+    features: featureMask(layout, meta.features),
+    seed: meta.seed,
+    object: meta.object,
+    writers: meta.writers,
+  };
+  const fields = new Set(codec.fields.map(({ name }) => name));
+  const row = before === undefined ? {} : codec.decode(before);
+  return codec.encode({ ...row, ...Object.fromEntries(Object.entries(known).filter(([name]) => fields.has(name))) });
 }

@@ -2,7 +2,10 @@
 // its tenant. It is no part of a state, the packet path stops honouring it by itself, and the writer takes it away later; at
 // once, where the network or the endpoint is about to be another's.
 
+import { WORD_BYTES } from "../bpf/bucket-table.ts";
+import type { Codec } from "../bpf/codec.ts";
 import { monotonicNs } from "../bpf/system.ts";
+import { UnumError } from "../errors.ts";
 import type { Observed } from "./observe.ts";
 import type { Plane } from "./plane.ts";
 import { hex } from "./rows.ts";
@@ -16,8 +19,21 @@ import type { Writes } from "./writes.ts";
 /** An endpoint that a VM left may still send for it, and is still a member, for so many units of 2^30 ns. */
 const MOVED_UNITS = 5n;
 const UNIT_SHIFT = 30n;
-function nowUnits(): bigint {
+export function nowUnits(): bigint {
   return monotonicNs() >> UNIT_SHIFT;
+}
+
+/** Until when what is left now is remembered. */
+export function rememberUntil(): number {
+  return Number(nowUnits() + MOVED_UNITS + 1n);
+}
+
+const NOTHING = new Uint8Array(0);
+
+function fieldOffset(codec: Codec, name: string): number {
+  const field = codec.fields.find((candidate) => candidate.name === name);
+  if (field === undefined) throw new UnumError("BTF_INVALID", `read a slot: it has no field ${name}`);
+  return field.offset;
 }
 
 /** Where moves of a VM table are remembered. */
@@ -54,26 +70,57 @@ function expireMoves(plane: Plane, writes: Writes, observed: Observed, vms: VmTa
   deleteSlots(plane, table, expired);
 }
 
+/** Forgets moves whose time is over, and looks at nothing else. */
+export function expireOldMoves(plane: Plane, vms: VmTable): void {
+  const table = MOVED_TABLES[vms];
+  const codec = plane.layout.codec(TABLE_SLOTS[table]);
+  const keyBytes = codec.size - WORD_BYTES;
+  const slots = plane.slots(table);
+  const view = new DataView(slots.buffer, slots.byteOffset, slots.byteLength);
+  const until = fieldOffset(codec, "until");
+  const now = Number(nowUnits());
+  const expired = new Uint8Array((slots.length / codec.size) * keyBytes);
+  let count = 0;
+  for (let at = 0; at < slots.length; at += codec.size) {
+    if (view.getUint32(at + until, true) > now) continue;
+    expired.set(slots.subarray(at, at + keyBytes), count++ * keyBytes);
+  }
+  plane.table(table).changeAll({ puts: NOTHING, deletes: expired.subarray(0, count * keyBytes) });
+}
+
+/** So many more moves a table may be given, when it is filled up to a part of its slots. */
+export function movesRoom(plane: Plane, vms: VmTable, part = 1): number {
+  const table = MOVED_TABLES[vms];
+  const to = plane.table(table);
+  return Math.max(0, Math.min(tableRoom(plane.layout, table, to.buckets), Math.floor(to.capacity * part)) - to.size);
+}
+
+/**
+ * Lets the old server of each VM speak for it a little longer. When more VMs move at once than the table remembers, the first ones
+ * are remembered: the sources of the others are refused until their new server speaks, which is what happens without this table.
+ * @param left slots of the VMs as they were
+ */
+export function putMoves(plane: Plane, vms: VmTable, left: Uint8Array, room = movesRoom(plane, vms)): void {
+  const table = MOVED_TABLES[vms];
+  const [vm, moved] = [plane.layout.codec(TABLE_SLOTS[vms]), plane.layout.codec(TABLE_SLOTS[table])];
+  const remembered = left.subarray(0, room * vm.size);
+  if (remembered.length === 0) return;
+  const until = rememberUntil();
+  const puts = new Uint8Array(remembered.length);
+  for (let at = 0; at < remembered.length; at += vm.size) {
+    const { vni, flags, address, endpoint } = vm.decode(remembered, at) as Record<string, never>;
+    moved.encode({ vni, flags, address, endpoint, until }, puts, at);
+  }
+  plane.table(table).changeAll({ puts, deletes: NOTHING });
+}
+
 /** Lets each VM's old server speak for it a little longer. */
 export function rememberMoves(plane: Plane, writes: Writes, observed: Observed): void {
   for (const vms of VM_TABLES) {
     const { replaced } = writes.vms[vms];
     if (replaced.length === 0) continue;
-    const table = MOVED_TABLES[vms];
-    const [vm, moved] = [plane.layout.codec(TABLE_SLOTS[vms]), plane.layout.codec(TABLE_SLOTS[table])];
     expireMoves(plane, writes, observed, vms);
-    // When more VMs move at once than the table remembers, the first ones are remembered: the sources of the others are refused
-    // until their new server speaks, which is what happens without this table.
-    const to = plane.table(table);
-    const room = Math.max(0, tableRoom(plane.layout, table, to.buckets) - to.size);
-    const remembered = replaced.subarray(0, room * vm.size);
-    const until = Number(nowUnits() + MOVED_UNITS + 1n);
-    const puts = new Uint8Array(remembered.length);
-    for (let at = 0; at < remembered.length; at += vm.size) {
-      const { vni, flags, address, endpoint } = vm.decode(remembered, at) as Record<string, never>;
-      moved.encode({ vni, flags, address, endpoint, until }, puts, at);
-    }
-    to.changeAll({ puts, deletes: new Uint8Array(0) });
+    putMoves(plane, vms, replaced);
   }
 }
 
@@ -98,7 +145,7 @@ function memberRow(plane: Plane, key: string, value: Uint8Array): MemberRow {
 /** Members whose last VM left stay for as long as moved VMs are remembered. */
 export function retireMembers(plane: Plane, writes: Writes, observed: Observed): void {
   const stays = rememberable(plane, writes, observed);
-  const until = Number(nowUnits() + MOVED_UNITS + 1n);
+  const until = rememberUntil();
   const puts: [string, Uint8Array][] = [];
   const deletes: string[] = [];
   for (const key of writes.members.deletes) {

@@ -1,5 +1,6 @@
 // Single words, records and slots → maps.
 
+import type { BucketTable, Changes } from "../bpf/bucket-table.ts";
 import type { StructName } from "./layout.ts";
 import type { Plane } from "./plane.ts";
 import type { Difference, WordAndRecord } from "./rows.ts";
@@ -82,4 +83,12 @@ export function putSlots(plane: Plane, table: TableName, puts: readonly (readonl
 
 export function deleteSlots(plane: Plane, table: TableName, keys: readonly string[]): void {
   if (keys.length > 0) plane.table(table).changeAll({ puts: new Uint8Array(0), deletes: packKeys(keys) });
+}
+
+/** New VMs before old ones go; where both do not fit, the old ones go first: nothing refers to a VM. */
+export function putVmSlots(table: BucketTable, { puts, deletes }: Changes, capacity: number): void {
+  const nothing = new Uint8Array(0);
+  const fits = table.size + puts.length / table.shape.slotBytes <= capacity;
+  if (!fits && deletes.length > 0) table.changeAll({ puts: nothing, deletes });
+  table.changeAll({ puts, deletes: nothing });
 }

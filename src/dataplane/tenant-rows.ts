@@ -3,8 +3,9 @@
 
 import type { IpPrefix } from "../address/index.ts";
 import { ipv4ToNumber } from "../address/index.ts";
-import type { Circuit, PathPolicy, Route, SourceCheck, Tenant, VmSet } from "../model/index.ts";
+import type { Circuit, Model, PathPolicy, Route, SourceCheck, Tenant, VmSet } from "../model/index.ts";
 import { addressWords, NO_WORDS, optionalIpv4, optionalIpv6 } from "./ip-words.ts";
+import type { Layout } from "./layout.ts";
 import { limitDetail, limitOfDetail, limitWord } from "./limits.ts";
 import { policiesByNumber, policyNumber } from "./policies.ts";
 import type { RowBuilder } from "./row-builder.ts";
@@ -52,29 +53,54 @@ export function compileTenant(builder: RowBuilder, name: string, tenant: Tenant)
   compileMembers(builder, index, tenant);
 }
 
-/** Endpoints that may speak in the tenant's network: of its VMs, their standbys, of its routes, and those it lists. */
-function compileMembers(builder: RowBuilder, tenantIndex: number, tenant: Tenant): void {
-  const { layout, model } = builder;
-  const servers = new Set<string>(tenant.vms.perServer().keys());
-  for (const name of [...servers]) {
-    const standby = model.servers.get(name)?.standby;
-    if (standby !== undefined) servers.add(standby);
+/**
+ * Endpoints that may speak in a tenant's network: those it lists, which are true here, and false: servers of its VMs, their
+ * standbys, and endpoints of its routes.
+ * @param withVms servers that have VMs of the tenant
+ */
+export function membersOf(
+  { servers }: Pick<Model, "servers">,
+  tenant: Pick<Tenant, "servers" | "routes">,
+  withVms: Iterable<string>,
+): ReadonlyMap<string, boolean> {
+  const members = new Map<string, boolean>();
+  for (const name of withVms) {
+    members.set(name, false);
+    const standby = servers.get(name)?.standby;
+    if (standby !== undefined) members.set(standby, false);
   }
   for (const route of tenant.routes.values()) {
-    if (route.kind === "endpoints") for (const name of route.via) servers.add(name);
+    if (route.kind === "endpoints") for (const name of route.via) members.set(name, false);
   }
-  const listed = new Set(tenant.servers);
-  for (const name of new Set([...servers, ...listed])) {
-    let flags = layout.number("member_flags", "MEMBER_VALID");
-    if (listed.has(name)) flags |= layout.number("member_flags", "MEMBER_LISTED");
-    const slot = layout.encode("member_slot", {
-      vni: vniBytes(tenant.vni),
-      flags: builder.slotUsed,
-      endpoint: builder.index("endpoint", name),
-      tenant: tenantIndex,
-      member_flags: flags,
-    });
-    builder.members.set(...slotEntry(slot));
+  for (const name of tenant.servers) members.set(name, true);
+  return members;
+}
+
+export interface MemberFields {
+  readonly vni: number;
+  readonly tenant: number;
+  readonly endpoint: number;
+  readonly listed: boolean;
+  /** Of struct member_slot; for good unless given. */
+  readonly until?: number;
+}
+
+export function memberSlot(layout: Layout, { vni, tenant, endpoint, listed, until = 0 }: MemberFields): Uint8Array {
+  const [valid, isListed] = ["MEMBER_VALID", "MEMBER_LISTED"].map((flag) => layout.number("member_flags", flag));
+  return layout.encode("member_slot", {
+    vni: vniBytes(vni),
+    flags: layout.number("slot_flags", "SLOT_USED"),
+    endpoint,
+    tenant,
+    member_flags: (valid as number) | (listed ? (isListed as number) : 0),
+    until,
+  });
+}
+
+function compileMembers(builder: RowBuilder, tenantIndex: number, tenant: Tenant): void {
+  for (const [name, listed] of membersOf(builder.model, tenant, tenant.vms.perServer().keys())) {
+    const fields = { vni: tenant.vni, tenant: tenantIndex, endpoint: builder.index("endpoint", name), listed };
+    builder.members.set(...slotEntry(memberSlot(builder.layout, fields)));
   }
 }
 

@@ -1,7 +1,7 @@
 // VMs ↔ slots of the VM tables, one after the other. A slot and a record of the model are both packed, and one becomes the
 // other word by word.
 
-import type { Model, NamePool, PackedVms, Tenant } from "../model/index.ts";
+import type { NamePool, PackedVms, Tenant } from "../model/index.ts";
 import { POLICY_MASK } from "../model/index.ts";
 import type { Indexes } from "./indexes.ts";
 import type { Layout } from "./layout.ts";
@@ -9,12 +9,26 @@ import { indexOf } from "./row-builder.ts";
 import type { VmShape, VmSlots, VmTable } from "./vm-shape.ts";
 import { vmShape, writeHalf } from "./vm-shape.ts";
 
-/** Every VM of the model as its slot. */
-export function vmSlots(layout: Layout, model: Model, indexes: Indexes): VmSlots {
-  const endpointOf = endpointIndexes(indexes);
-  const table = (name: VmTable, packedOf: (tenant: Tenant) => PackedVms) => {
+/** VMs of tenants, and of no other object. */
+export type TenantVms = Iterable<Pick<Tenant, "vni" | "vms">>;
+
+/** Every VM as its slot. */
+export function vmSlots(layout: Layout, tenants: TenantVms, indexes: Indexes): VmSlots {
+  return packSlots(layout, [...tenants], endpointIndexes(indexes));
+}
+
+/** The same with values that mean nothing, for who needs the keys alone. */
+export function vmKeySlots(layout: Layout, tenants: TenantVms): VmSlots {
+  return packSlots(layout, [...tenants], () => () => 0);
+}
+
+function packSlots(
+  layout: Layout,
+  tenants: readonly Pick<Tenant, "vni" | "vms">[],
+  endpointOf: ReturnType<typeof endpointIndexes>,
+): VmSlots {
+  const table = (name: VmTable, packedOf: (tenant: (typeof tenants)[number]) => PackedVms) => {
     const shape = vmShape(layout, name);
-    const tenants = [...model.tenants.values()];
     const count = tenants.reduce((sum, tenant) => sum + packedOf(tenant).count, 0);
     const slots = new Uint8Array(count * shape.slotBytes);
     let at = 0;

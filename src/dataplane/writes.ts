@@ -73,7 +73,7 @@ export function planWrites(plane: Plane, state: State, observed: Observed): Writ
     groups: observed.rows.groups,
     groupEntries: entries("route_groups"),
   });
-  const vms = vmSlots(layout, state.model, indexes);
+  const vms = vmSlots(layout, state.model.tenants.values(), indexes);
   const have = observed.rows;
   // A circuit may wait for an interface that went away: the kernel has taken that out of the map already.
   const present = (ifindexes: ReadonlySet<number>) =>

@@ -27,6 +27,9 @@ import { capacityFor, countVms } from "../model/index.ts";
 import { askPeer, hasAddress, readInterfaces, resolveNextHops } from "../netlink/index.ts";
 import type { AttachedPort } from "./attach.ts";
 import { attachProven, portNotices } from "./attach.ts";
+import { endpointAddresses, keepLastGood, sameNextHop } from "./hops.ts";
+
+export { endpointAddresses };
 
 export interface PlanOptions {
   /** How long neighbours that are not known may take to answer. */
@@ -68,42 +71,20 @@ export interface Applied {
   readonly plan: EdgePlan;
   readonly ports: readonly PortChange[];
   readonly notices: readonly string[];
+  /** Ports that could not be attached, where all else was done. */
+  readonly failure: unknown;
 }
 
-/** Underlay addresses of all servers and gateways, by their names. */
-export function endpointAddresses(model: Model): ReadonlyMap<string, IpAddress> {
-  const addresses = new Map<string, IpAddress>();
-  for (const [name, { address }] of [...model.servers, ...model.gateways]) addresses.set(name, address);
-  return addresses;
-}
-
-/** The last good next hop stays in use while its endpoint keeps its address and its interface exists. */
-function keepLastGood(
-  model: Model,
-  resolved: ReadonlyMap<string, NextHop>,
-  observed: Observed,
-  ifindexes: ReadonlySet<number>,
-): ReadonlyMap<string, NextHop> {
-  const merged = new Map(resolved);
-  const old = observed.state;
-  if (old === undefined) return merged;
-  const before = endpointAddresses(old.model);
+/** Next hops that the maps have for endpoints that keep their address. */
+function lastHops(model: Model, { state }: Observed): ReadonlyMap<string, NextHop> {
+  const last = new Map<string, NextHop>();
+  if (state === undefined) return last;
+  const before = endpointAddresses(state.model);
   for (const [name, address] of endpointAddresses(model)) {
-    const last = old.nextHops.get(name);
-    if (merged.has(name) || last === undefined) continue;
-    if (before.get(name) === address && ifindexes.has(last.ifindex)) merged.set(name, last);
+    const hop = state.nextHops.get(name);
+    if (hop !== undefined && before.get(name) === address) last.set(name, hop);
   }
-  return merged;
-}
-
-function sameNextHop(a: NextHop | undefined, b: NextHop | undefined): boolean {
-  return (
-    a?.ifindex === b?.ifindex &&
-    a?.sourceMac === b?.sourceMac &&
-    a?.nextHopMac === b?.nextHopMac &&
-    a?.mtuBytes === b?.mtuBytes &&
-    a?.transmit === b?.transmit
-  );
+  return last;
 }
 
 /** A NIC that went away keeps nobody from changing the rest: circuits on it stay as they were until it is back. */
@@ -156,15 +137,37 @@ function addressNotices({ edge }: Model): string[] {
 }
 
 /** Compares a model with what the maps hold. Changes nothing but, for unknown neighbours, asks the underlay. */
-export async function planEdge(plane: Plane, desired: Model, { resolveMs, ask }: PlanOptions): Promise<EdgePlan> {
-  const model = sized(desired, plane.capacity);
+export async function planEdge(plane: Plane, desired: Model, options: PlanOptions): Promise<EdgePlan> {
+  return planFrom(plane, observe(plane), desired, options);
+}
+
+/**
+ * What keeps up a state that the maps hold: next hops as they are now, ports whose NIC was made again. Undefined: they hold none.
+ * Ports without a NIC are no part of it.
+ */
+export async function planUpkeep(plane: Plane, options: PlanOptions): Promise<EdgePlan | undefined> {
   const observed = observe(plane);
+  if (observed.state === undefined) return undefined;
+  const { model } = observed.state;
+  const present = readInterfaces();
+  const ports = observePorts(plane).filter((port) => present.has(port.name));
+  const interfaces = ports.map(({ name, role, mode }) => ({ name, role, mode }));
+  return planFrom(plane, observed, { ...model, edge: { ...model.edge, interfaces } }, options);
+}
+
+async function planFrom(
+  plane: Plane,
+  observed: Observed,
+  desired: Model,
+  { resolveMs, ask }: PlanOptions,
+): Promise<EdgePlan> {
+  const model = sized(desired, plane.capacity);
   const present = readInterfaces();
   const interfaces = withGone(present, observed);
   const endpoints = endpointAddresses(model);
   const resolved = await resolveNextHops(endpoints, { waitMs: resolveMs, ...(ask === undefined ? {} : { ask }) });
-  const ifindexes = new Set([...present.values()].map(({ ifindex }) => ifindex));
-  const nextHops = keepLastGood(model, resolved, observed, ifindexes);
+  const last = lastHops(model, observed);
+  const nextHops = keepLastGood(resolved, last, present);
   const state: State = { model, interfaces, nextHops };
   const writes = planWrites(plane, state, observed);
 
@@ -218,8 +221,11 @@ export function isEmpty(plan: EdgePlan): boolean {
   return plan.changes.length === 0 && plan.vms.counts.size === 0 && plan.rows === 0 && plan.programs.length === 0;
 }
 
-/** Carries a plan out, and attaches ports. The plan was made by this writer, which held the lock ever since. */
-export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
+/**
+ * Carries a plan out, and attaches ports. The plan was made by this writer, which held the lock ever since.
+ * @param detach false: ports that the model does not have stay
+ */
+export function applyEdge(plane: Plane, plan: EdgePlan, { detach = true } = {}): Applied {
   const { model } = plan.state;
   // Rows come after the programs that understand them. What VMs are in use is only read when it matters.
   const { vmCapacity: vms, vm6Capacity: vms6 } = model.edge;
@@ -228,7 +234,7 @@ export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
     plane.require(plan.features, inUse ?? new Set(), { vms, vms6 });
   }
   carryOut(plane, plan.writes, plan.observed);
-  const ports = applyPorts(plane, model);
+  const { ports, failure } = applyPorts(plane, model, detach);
   const notices = [
     ...plan.notices,
     ...plan.programs.map((why) => `programs: exchanged in place, no packet was lost to it: ${why}`),
@@ -237,7 +243,7 @@ export function applyEdge(plane: Plane, plan: EdgePlan): Applied {
   for (const port of ports)
     if (port.action !== "detached") notices.push(...portNotices({ ...port, action: port.action }));
   notices.push(...askPeers(plane, plan));
-  return { plan, ports, notices };
+  return { plan, ports, notices, failure };
 }
 
 /** A peer that was not heard for so long is asked whether it still has its MAC. */
@@ -285,9 +291,9 @@ function askPeers(plane: Plane, { state, writes }: EdgePlan): string[] {
  * Ports after maps: the first packet finds everything. A document that lists no ports leaves them alone. One that cannot be
  * attached keeps no other from it.
  */
-function applyPorts(plane: Plane, model: Model): PortChange[] {
+function applyPorts(plane: Plane, model: Model, detach: boolean): Pick<Applied, "ports" | "failure"> {
   const wanted = model.edge.interfaces;
-  if (wanted.length === 0) return [];
+  if (wanted.length === 0) return { ports: [], failure: undefined };
   const changes: PortChange[] = [];
   const failures: unknown[] = [];
   for (const config of wanted) {
@@ -297,12 +303,11 @@ function applyPorts(plane: Plane, model: Model): PortChange[] {
       failures.push(thrown);
     }
   }
-  for (const { name } of observePorts(plane)) {
+  for (const { name } of detach ? observePorts(plane) : []) {
     if (wanted.some((config) => config.name === name)) continue;
     if (detachPort(plane.pins, name)) changes.push({ name, action: "detached", faults: [] });
   }
-  if (failures.length > 0) throw portFailure(failures);
-  return changes;
+  return { ports: changes, failure: failures.length > 0 ? portFailure(failures) : undefined };
 }
 
 /** The first failure, with what was done all the same. */

@@ -38,7 +38,7 @@ describe("help", () => {
     const kinds = ["profile", "server", "gateway", "tenant", "circuit", "route", "vm"];
     const changes = kinds.flatMap((kind) => [`${kind} set`, `${kind} delete`]);
     const reads = ["check", "plan", "show", "counters", "status"];
-    const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import"];
+    const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import", "publish"];
     expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest].sort());
   });
 

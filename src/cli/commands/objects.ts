@@ -3,10 +3,11 @@
 import { Command } from "commander";
 import type { Edit, EditMap } from "../../document/index.ts";
 import { UnumError } from "../../errors.ts";
-import type { CommonOptions, Context } from "../context.ts";
-import { examples, withCommonOptions } from "../context.ts";
+import type { Context } from "../context.ts";
+import { examples, sourceOption, withCommonOptions } from "../context.ts";
 import type { ObjectSpec } from "../object-specs.ts";
 import { OBJECTS } from "../object-specs.ts";
+import type { SourceOptions } from "../source.ts";
 import * as value from "../values.ts";
 import { importCommand } from "./import.ts";
 
@@ -23,11 +24,11 @@ function namedCommand(context: Context, spec: ObjectSpec, verb: "set" | "delete"
   );
   for (const { name, text, parse } of spec.names) command.argument(`<${name}>`, text, parse);
   if (verb === "set") for (const { flags, text, parse } of spec.options) command.option(flags, text, parse);
-  withCommonOptions(command);
+  withCommonOptions(command).addOption(sourceOption("what to change (default: what the daemon follows, else --state)"));
   command.addHelpText("after", examples(...spec.examples.filter((line) => line.includes(` ${verb} `))));
   command.action(async (...passed: unknown[]) => {
     const names = passed.slice(0, spec.names.length) as string[];
-    const options = passed[spec.names.length] as CommonOptions & Record<string, unknown>;
+    const options = passed[spec.names.length] as SourceOptions & Record<string, unknown>;
     const path = spec.path(names);
     const edits: readonly Edit[] = verb === "delete" ? [{ op: "delete", path }] : editsOf(spec, path, options);
     const { changeSource } = await import("../source-file.ts");

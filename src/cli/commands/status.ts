@@ -22,11 +22,17 @@ function lines({ version, pid, startedAt, state, source, applied, failure, pinDi
   const text = [`daemon ${version}, process ${pid} since ${startedAt}, pinned at ${pinDir}`, `source ${source.name}`];
   if (source.revision !== undefined) text.push(`source revision ${source.revision}, read ${source.readAt}`);
   if (source.error !== undefined) text.push(`source error: ${source.error.message} [${source.error.code}]`);
+  if (source.keptOut.count > 0) {
+    text.push(
+      `${count(source.keptOut.count, "object is", "objects are")} kept out, since something is wrong with them`,
+    );
+    text.push(...source.keptOut.first.map((line) => `  ${line}`));
+  }
   text.push(applied === undefined ? "nothing applied yet" : `maps show ${applied.revision}, since ${applied.at}`);
   text.push(lagSeconds > 0 ? `${state}, behind for ${lagSeconds.toFixed(1)} s` : state);
   if (failure !== undefined) {
     text.push(
-      `revision ${failure.revision}, ${count(failure.attempts, "try", "tries")}: ${failure.message} [${failure.code}]`,
+      `${failure.revision === undefined ? "upkeep" : `revision ${failure.revision}`}, ${count(failure.attempts, "try", "tries")}: ${failure.message} [${failure.code}]`,
     );
     if (failure.remedy !== undefined) text.push(`  ${failure.remedy}`);
   }
