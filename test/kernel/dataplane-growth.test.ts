@@ -1,6 +1,7 @@
 // A VM table of another size takes the place of the one that packets look into, and no state in between is one that a writer
 // could harm.
 
+import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { XdpLink } from "../../src/bpf/link.ts";
 import { BpfMap } from "../../src/bpf/map.ts";
@@ -144,6 +145,32 @@ describe("a document with more VMs than the tables were made for", () => {
     const { plan } = await apply(documentOf(2500, SMALL));
     expect(plan.programs).toEqual([]);
     expect(sizes()).toEqual([1366, 3072]);
+  });
+});
+
+describe("full tables of many thousands", () => {
+  /** Slots with keys and values of any bits, none of them twice. */
+  function slotsOf(count: number, slotBytes: number): Uint8Array {
+    const words = new Uint32Array((count * slotBytes) / 4);
+    for (let at = 0, n = 1; at < words.length; n++) {
+      for (const end = at + slotBytes / 4; at < end; at++) words[at] = Math.imul(n, 0x9e3779b1 + 2 * (at % 8));
+    }
+    return new Uint8Array(words.buffer);
+  }
+
+  test("fit into copies of twice their size, and back into their own", () => {
+    const [vms, vms6] = [200_000, 100_000];
+    using plane = Planes.load(pins, OBJECT, { vmCapacity: vms, vm6Capacity: vms6 });
+    const none = new Uint8Array(0);
+    plane.table("vms4").changeAll({ puts: slotsOf(vms, 16), deletes: none });
+    plane.table("vms6").changeAll({ puts: slotsOf(vms6, 32), deletes: none });
+    const digest = (name: "vms4" | "vms6") => createHash("sha256").update(entries(plane, name).join()).digest("hex");
+    const before = [digest("vms4"), digest("vms6")];
+    for (const times of [2, 1]) {
+      plane.require(new Set(), new Set(), { vms: times * vms, vms6: times * vms6 });
+      expect([plane.table("vms4").size, plane.table("vms6").size]).toEqual([vms, vms6]);
+      expect([digest("vms4"), digest("vms6")]).toEqual(before);
+    }
   });
 });
 

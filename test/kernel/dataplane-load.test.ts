@@ -56,6 +56,24 @@ describe("loading", () => {
     expectHolds(plane, state);
   });
 
+  test("counts each writer before it writes anything else, and no reader", () => {
+    using pins = newPins();
+    const writers = () => {
+      using plane = Plane.open(pins, OBJECT);
+      return plane.meta.writers;
+    };
+    load(pins).close();
+    expect([writers(), writers()]).toEqual([1n, 1n]);
+    {
+      using plane = load(pins);
+      expect([plane.meta.writers, writers()]).toEqual([2n, 2n]);
+      plane.require(new Set(["geneve"]), new Set());
+      expect([plane.meta.writers, writers()]).toEqual([2n, 2n]);
+    }
+    load(pins).close();
+    expect(writers()).toBe(3n);
+  });
+
   test("makes everything closed to others", () => {
     using pins = newPins();
     load(pins).close();

@@ -1,6 +1,7 @@
 // Links, addresses, routes and neighbours of a namespace made here.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { NetlinkChanges } from "../../src/bpf/rtnetlink.ts";
 import {
   addresses,
   links,
@@ -9,6 +10,7 @@ import {
   probeNeighbour,
   routeTo,
   sendFrame,
+  watchNetlink,
 } from "../../src/bpf/rtnetlink.ts";
 import { frameOf, networkNamespace, openDescriptors, refusal, run } from "./native-support.ts";
 
@@ -124,5 +126,37 @@ describe("rtnetlink", () => {
     run(`printf '%s\n' "${batch}" | ip -batch -`);
     expect(addresses().filter(({ address }) => address.startsWith("10.100.")).length).toBe(3000);
     expect(openDescriptors()).toBe(before);
+  });
+
+  it("tells of changes by their kind, and of nothing after it is closed", async () => {
+    const descriptors = openDescriptors();
+    const told: NetlinkChanges[] = [];
+    const watch = watchNetlink((changes) => told.push(changes));
+    const tells = async (what: string, ...kinds: (keyof NetlinkChanges)[]): Promise<void> => {
+      told.length = 0;
+      run(what);
+      const isTold = (kind: keyof NetlinkChanges): boolean => told.some((changes) => changes[kind]);
+      for (let tries = 0; !kinds.every(isTold) && tries < 500; tries++)
+        await new Promise((done) => setTimeout(done, 10));
+      for (const kind of kinds) expect(isTold(kind), `${what}: ${kind}`).toBe(true);
+    };
+    await tells("ip neigh replace 10.9.0.77 lladdr 02:00:00:00:00:77 dev v0 nud permanent", "neighbours");
+    await tells("ip route add 10.50.0.0/16 via 10.9.0.2", "routes");
+    await tells("ip rule add from 10.99.0.0/16 table 99", "routes");
+    await tells("ip link set v0 mtu 1400", "links");
+    await tells("ip addr add 10.9.7.1/24 dev v0", "addresses", "routes");
+    // Most notices are of one kind.
+    expect(told.some(({ neighbours, links: ofLinks }) => !neighbours || !ofLinks)).toBe(true);
+    // Of thousands of notices, few calls are made.
+    const many = 'seq 0 4999 | awk \'{ print "route add 10.60." int($1 / 256) "." $1 % 256 "/32 via 10.9.0.2" }\'';
+    await tells(`${many} | ip -batch -`, "routes");
+    expect(told.length).toBeLessThan(1000);
+    watch.close();
+    watch.close();
+    told.length = 0;
+    run("ip route del 10.50.0.0/16");
+    await new Promise((done) => setTimeout(done, 50));
+    expect(told).toEqual([]);
+    expect(openDescriptors()).toEqual(descriptors);
   });
 });

@@ -1,5 +1,5 @@
-// `unum run` through its own deaths: killed at random, replaced by another build, stopped; what it tells its manager and its
-// metrics; and with no more than its capabilities. A customer's packets are counted by their numbers meanwhile.
+// `unum run` replaced by another build, and stopped; what it tells its manager and its metrics; and with no more than its
+// capabilities. A customer's packets are counted by their numbers meanwhile. How it is killed: daemon-kill.test.ts.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,14 +8,16 @@ import { appendFile, chmod, chown, cp, mkdir, mkdtemp, rename, rm, symlink, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Edge } from "../../lab/edge.ts";
 import { runIn } from "../../lab/network.ts";
 import { documentOf } from "../../lab/plan.ts";
 import { ping, ROOT, startPing } from "../../lab/traffic.ts";
+import { XdpLink } from "../../src/bpf/link.ts";
+import { PinDirectory } from "../../src/dataplane/index.ts";
 import { DaemonProcess, until } from "../support/daemon.ts";
 import { useStage } from "../support/lab.ts";
+import { compileAfter } from "../support/layout-variants.ts";
 
 const stage = useStage(undefined, { apply: false });
 const original = () => documentOf(stage.lab.tenants);
@@ -51,94 +53,63 @@ const replace = async (text: string) => {
   await rename(`${stage.edge.state}.new`, stage.edge.state);
 };
 
-/** Differs in many objects, and not in what VM 172.16.0.4 on s2 needs. */
-const other = () =>
-  original()
-    .replace("ttl: 64", "ttl: 33")
-    .replace("172.16.0.3: {server: s1", "172.16.0.3: {server: s2")
-    .replace(/ {6}172\.16\.0\.1: .*\n/, "")
-    .concat("  initech: {vni: 300, vms: {172.16.0.4: {server: s1, mac: 02:00:00:00:00:44}}}\n");
-
-/** A sequence that the seed gives (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-describe("kill -9", () => {
-  it("at 20 random times loses nothing, and the next start converges", { timeout: 600_000 }, async () => {
-    const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
-    console.log(`daemon-life: SEED=${seed}`);
-    const random = chance(seed);
-    await start();
-    expect((await ping(customer(), "172.16.0.4", { count: 3 })).received).toBeGreaterThan(0);
-    const running = await startPing(customer(), "172.16.0.4", 10);
-    for (let round = 0; round < 20; round++) {
-      const wanted = round % 2 === 0 ? other() : original();
-      // One that runs already is killed around a change; every third one while it starts.
-      if (round % 3 === 0) {
-        await daemon?.end("SIGKILL");
-        daemon = new DaemonProcess(stage.edge);
-      }
-      await replace(wanted);
-      await sleep(random() * (round % 3 === 0 ? 700 : 200));
-      expect(await daemon?.end("SIGKILL"), `round ${round}`).toBe("SIGKILL");
-      await start();
-      await expectShown(`SEED=${seed}, round ${round}`);
-    }
-    const { sent, lost, duplicates } = await running.end();
-    expect(sent).toBeGreaterThan(1000);
-    expect({ lost, duplicates }, `SEED=${seed}`).toEqual({ lost: [], duplicates: 0 });
-    expect(await daemon?.end("SIGTERM")).toBe(0);
-  });
-});
-
 describe("another build", () => {
-  /** This package as it would be installed anew: the same host, and programs of another build. */
-  async function otherPackage(): Promise<string> {
-    const root = join(scratch, "package");
+  /** This package as it would be installed anew: the same host, and programs of another build, or with other layouts. */
+  async function otherPackage(object?: string): Promise<string> {
+    const root = await mkdtemp(join(scratch, "package-"));
     await mkdir(join(root, "build/bpf"), { recursive: true });
     await mkdir(join(root, "build/cmake/Release"), { recursive: true });
     for (const name of ["dist", "package.json", "build/bpf/unum.bpf.o", "build/bpf/probe.bpf.o"])
       await cp(join(ROOT, name), join(root, name), { recursive: true });
     for (const name of ["node_modules", "build/cmake/Release/unum.node"])
       await symlink(join(ROOT, name), join(root, name));
-    await appendFile(join(root, "build/bpf/unum.bpf.o"), Buffer.of(1));
+    if (object === undefined) await appendFile(join(root, "build/bpf/unum.bpf.o"), Buffer.of(1));
+    else await cp(object, join(root, "build/bpf/unum.bpf.o"));
     return join(root, "dist/src/cli/main.js");
   }
-  const programs = async () => {
-    const { stdout } = await stage.edge.quietly("show", "ports", "--json");
-    return (JSON.parse(stdout) as { programId: number }[]).map(({ programId }) => programId);
+  /** By their links: this build's commands do not read what another layout has. */
+  const programs = () => {
+    const pins = new PinDirectory(stage.edge.pinDirectory);
+    return pins.linkedInterfaces().map((name) => {
+      using link = XdpLink.openPinned(pins.link(name));
+      return link.info.programId;
+    });
   };
 
-  it("takes over under traffic when it is started, and back, and loses nothing", { timeout: 300_000 }, async () => {
-    const cli = await otherPackage();
-    await start();
-    expect((await ping(customer(), "172.16.0.4", { count: 3 })).received).toBeGreaterThan(0);
-    const running = await startPing(customer(), "172.16.0.4", 5);
-    const before = await programs();
-    expect(before).toHaveLength(2);
-    for (const [signal, build] of [
-      ["SIGTERM", { cli }],
-      ["SIGKILL", {}],
-    ] as const) {
-      const old = await programs();
-      await daemon?.end(signal);
-      const { log } = await start(build);
-      expect(log.some(({ msg }) => msg.includes("of another build: exchanged in place"))).toBe(true);
-      expect((await programs()).filter((program) => old.includes(program))).toEqual([]);
-    }
-    await expectShown("after both");
-    const { sent, lost, duplicates } = await running.end();
-    expect(sent).toBeGreaterThan(100);
-    expect({ lost, duplicates }).toEqual({ lost: [], duplicates: 0 });
-    expect(await daemon?.end("SIGTERM")).toBe(0);
-  });
+  it.each([
+    ["the same", undefined],
+    ["other", compileAfter],
+  ])(
+    "with %s layouts takes over under traffic when it is started, and back, and loses nothing",
+    {
+      timeout: 300_000,
+    },
+    async (_, compile) => {
+      const build = await compile?.();
+      const cli = await otherPackage(build?.object);
+      build?.remove();
+      await start();
+      expect((await ping(customer(), "172.16.0.4", { count: 3 })).received).toBeGreaterThan(0);
+      const running = await startPing(customer(), "172.16.0.4", 5);
+      const before = programs();
+      expect(before).toHaveLength(2);
+      for (const [signal, options] of [
+        ["SIGTERM", { cli }],
+        ["SIGKILL", {}],
+      ] as const) {
+        const old = programs();
+        await daemon?.end(signal);
+        const { log } = await start(options);
+        expect(log.some(({ msg }) => msg.includes("of another build: exchanged in place"))).toBe(true);
+        expect(programs().filter((program) => old.includes(program))).toEqual([]);
+      }
+      await expectShown("after both");
+      const { sent, lost, duplicates } = await running.end();
+      expect(sent).toBeGreaterThan(100);
+      expect({ lost, duplicates }).toEqual({ lost: [], duplicates: 0 });
+      expect(await daemon?.end("SIGTERM")).toBe(0);
+    },
+  );
 });
 
 /** Samples of the text format: name and labels → value. */

@@ -1,18 +1,23 @@
 // The loop with a source, a clock and passes that the test holds in its hands.
 
 import { describe, expect, test } from "vitest";
+import { parseIp, parseMac } from "../../src/address/index.ts";
 import { backoffMs } from "../../src/daemon/backoff.ts";
 import type { LoopEvent, Pass, PassOptions, PassResult } from "../../src/daemon/loop.ts";
 import { Loop } from "../../src/daemon/loop.ts";
+import { healthOf } from "../../src/daemon/status.ts";
 import { parseModel } from "../../src/document/index.ts";
 import { UnumError } from "../../src/errors.ts";
+import type { Vm, VmPut } from "../../src/model/index.ts";
 import type { Reading } from "../../src/source/index.ts";
+import { NOTHING_KEPT_OUT } from "../../src/source/index.ts";
 
 const { model } = parseModel("version: 1\nedge: {address: 10.0.0.1}\n", "test");
-const state = (revision: string) => ({ revision, model, notices: [] });
+const state = (revision: string) => ({ revision, model, notices: [], keptOut: NOTHING_KEPT_OUT });
 const good = (revision: string): Reading => ({ ok: true, state: state(revision) });
 const bad = (message: string): Reading => ({ ok: false, error: new UnumError("DOCUMENT_INVALID", message) });
 const RESULT: PassResult = { added: 1, changed: 0, removed: 0, rows: 3, planMs: 1, applyMs: 1, ports: [], notices: [] };
+const SHORT: PassResult = { ...RESULT, short: true };
 const UNCHANGED: PassResult = { ...RESULT, added: 0, rows: 0 };
 
 class TestClock {
@@ -47,13 +52,15 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 /** Passes that end when the test says so. */
 function hold() {
   const passes: {
-    revision: string;
+    revision: string | undefined;
     options: PassOptions;
     end: (result?: PassResult) => void;
     fail: (error: Error) => void;
   }[] = [];
-  const pass: Pass = ({ revision }, options) =>
-    new Promise((resolve, reject) => passes.push({ revision, options, end: (r = RESULT) => resolve(r), fail: reject }));
+  const pass: Pass = (of, options) =>
+    new Promise((resolve, reject) =>
+      passes.push({ revision: of?.revision, options, end: (r = RESULT) => resolve(r), fail: reject }),
+    );
   return { passes, pass };
 }
 
@@ -109,9 +116,6 @@ describe("the newest state", () => {
 
   test("is passed again when the underlay changed, during a pass too", async () => {
     const { loop, revisions, end } = start();
-    loop.request("underlay");
-    await settled();
-    expect(revisions()).toEqual([]);
     loop.offer(good("a"));
     loop.request("underlay");
     await end();
@@ -138,12 +142,22 @@ describe("a source that fails", () => {
     expect(kinds()).toEqual(["source-read", "applied", "source-failed", "source-read"]);
   });
 
-  test("before the first state makes no pass at all", async () => {
-    const { loop, passes } = start();
+  test("before the first state has what the maps hold kept up, which is no state of it", async () => {
+    const { loop, clock, passes, revisions, end, fail, kinds } = start();
     loop.offer(bad("gone"));
-    loop.request("resync");
-    await settled();
-    expect(passes).toEqual([]);
+    await fail("NETLINK");
+    expect(loop.view.failure).toMatchObject({ revision: undefined, attempts: 1 });
+    clock.fire();
+    await end();
+    clock.fire();
+    await end(UNCHANGED);
+    expect(revisions()).toEqual([undefined, undefined, undefined]);
+    expect(passes[0]?.options).toEqual({ massDelete: false });
+    expect(kinds()).toEqual(["source-failed", "failed", "kept-up"]);
+    expect(loop.view).toMatchObject({ applied: undefined, failure: undefined, behindSince: undefined });
+    loop.offer(good("a"));
+    await end();
+    expect(loop.view.applied?.state.revision).toBe("a");
   });
 });
 
@@ -197,7 +211,7 @@ describe.each(["TABLE_FULL", "MASS_DELETE"] as const)("a state that is refused f
     expect(loop.view.refusal?.revision).toBe("b");
     loop.offer(good("c"));
     await end();
-    expect(revisions()).toEqual(["a", "b", "a", "a", "c"]);
+    expect(revisions()).toEqual(["a", "b", undefined, undefined, "c"]);
     expect(kinds()).toEqual(["source-read", "applied", "source-read", "refused", "source-read", "applied"]);
     expect(loop.view).toMatchObject({ refusal: undefined, behindSince: undefined });
   });
@@ -299,6 +313,173 @@ describe("who waits for a revision", () => {
   });
 });
 
+const VM = { server: "s1", mac: parseMac("02:00:00:00:00:01") };
+const put = (address: string, to: Vm | undefined = VM): VmPut => ({ tenant: "acme", address: parseIp(address), to });
+const then = (base: string, revision: string, ...changes: VmPut[]): Reading => ({
+  ok: true,
+  state: { ...state(revision), since: { base, changes } },
+});
+
+describe("changes of VMs", () => {
+  const [one, two] = [put("10.0.0.1"), put("10.0.0.2")];
+
+  test("are handed over by themselves after a pass that succeeded, of each VM the last", async () => {
+    const { loop, passes, revisions, end } = start();
+    loop.offer(good("a"));
+    await end();
+    loop.offer(then("a", "b", one));
+    expect(passes[1]?.options).toEqual({ massDelete: false, changes: [one] });
+    const gone = put("10.0.0.2", undefined);
+    loop.offer(then("b", "c", two));
+    loop.offer(then("c", "d", gone, one));
+    await end(SHORT);
+    expect(revisions()).toEqual(["a", "b", "d"]);
+    expect(passes[2]?.options.changes).toEqual([gone, one]);
+    await end(SHORT);
+    expect(loop.view).toMatchObject({ applied: { state: { revision: "d" } }, behindSince: undefined });
+  });
+
+  test("that come during a whole pass are next, also when another whole one is due", async () => {
+    const { loop, passes, end } = start();
+    loop.offer(good("a"));
+    loop.offer(then("a", "b", one));
+    loop.request("underlay");
+    await end();
+    expect(passes[1]).toMatchObject({ revision: "b", options: { changes: [one] } });
+    await end(SHORT);
+    expect(passes[2]).toMatchObject({ revision: "b", options: { massDelete: false } });
+    expect(passes[2]?.options.changes).toBeUndefined();
+  });
+
+  test.each([
+    ["of another state", then("x", "b", one)],
+    ["that nobody tells", good("b")],
+  ])("%s are a matter for a whole pass", async (_, reading) => {
+    const { loop, passes, end } = start();
+    loop.offer(good("a"));
+    await end();
+    loop.offer(reading);
+    expect(passes[1]?.options.changes).toBeUndefined();
+    await end();
+    loop.offer(then("b", "c", two));
+    expect(passes[2]?.options.changes).toEqual([two]);
+  });
+
+  test("before and after a state that differs in more are a matter for a whole pass", async () => {
+    const { loop, passes, end } = start();
+    loop.offer(good("a"));
+    await end();
+    loop.request("underlay");
+    loop.offer(then("a", "b", one));
+    loop.offer(good("c"));
+    loop.offer(then("c", "d", two));
+    await end(UNCHANGED);
+    expect(passes[2]).toMatchObject({ revision: "d" });
+    expect(passes[2]?.options.changes).toBeUndefined();
+  });
+
+  test("that cannot be made by themselves have a whole pass made at once, and nothing is told to fail", async () => {
+    const { loop, passes, fail, end, kinds } = start();
+    loop.offer(good("a"));
+    await end();
+    loop.offer(then("a", "b", one));
+    const outcome = loop.outcome(then("a", "b"));
+    loop.offer(then("b", "c", two));
+    await fail("TABLE_FULL");
+    expect(passes[2]).toMatchObject({ revision: "c", options: { massDelete: false } });
+    expect(passes[2]?.options.changes).toBeUndefined();
+    expect(loop.view).toMatchObject({ failure: undefined, refusal: undefined });
+    await end();
+    expect(await outcome).toMatchObject({ ok: true, revision: "c" });
+    expect(kinds().slice(2)).toEqual(["source-read", "source-read", "short-failed", "applied"]);
+    loop.offer(then("c", "d", one));
+    expect(passes[3]?.options.changes).toEqual([one]);
+  });
+
+  test("after a whole pass that failed or was refused need another one", async () => {
+    for (const code of ["NETLINK", "TABLE_FULL"] as const) {
+      const { loop, passes, fail, end } = start();
+      loop.offer(good("a"));
+      await end();
+      loop.offer(good("b"));
+      await fail(code);
+      loop.offer(then("b", "c", one));
+      expect(passes[2]).toMatchObject({ revision: "c" });
+      expect(passes[2]?.options.changes).toBeUndefined();
+      await end();
+      loop.offer(then("c", "d", two));
+      expect(passes[3]?.options.changes).toEqual([two]);
+    }
+  });
+
+  test("without end keep neither the resync nor who asks for one from its turn", async () => {
+    const { loop, clock, passes, end } = start();
+    loop.offer(good("r0"));
+    await end();
+    const resync = clock.next;
+    for (let n = 1; n <= 5; n++) {
+      loop.offer(then(`r${n - 1}`, `r${n}`, one));
+      await end(SHORT);
+    }
+    expect(clock.next).toBe(resync);
+    loop.offer(then("r5", "r6", one));
+    clock.fire();
+    loop.offer(then("r6", "r7", one));
+    await end(SHORT);
+    expect(passes.at(-1)).toMatchObject({ revision: "r7" });
+    expect(passes.at(-1)?.options.changes).toBeUndefined();
+    await end(UNCHANGED);
+    expect(clock.next).toBe(resync);
+
+    let answer: unknown;
+    loop.request("underlay");
+    loop.offer(then("r7", "r8", one));
+    void loop.outcome(good("r8"), { resync: true }).then((outcome) => {
+      answer = outcome;
+    });
+    loop.offer(then("r8", "r9", two));
+    await end(UNCHANGED);
+    expect(passes.at(-1)?.options.changes).toHaveLength(2);
+    await end(SHORT);
+    expect(answer).toBeUndefined();
+    await end(UNCHANGED);
+    expect(answer).toMatchObject({ ok: true, revision: "r9", result: UNCHANGED });
+  });
+
+  test("are told apart from others, for they may be many", async () => {
+    const { loop, events, end } = start();
+    loop.offer(good("a"));
+    await end();
+    loop.offer(then("a", "b", one));
+    await end(SHORT);
+    expect(events.filter(({ kind }) => kind === "source-read")).toMatchObject([{ short: false }, { short: true }]);
+  });
+});
+
+describe("a state whose removals are meant", () => {
+  test("is let pass, and so is what follows until a pass succeeded", async () => {
+    const { loop, passes, fail, end } = start();
+    loop.offer({ ok: true, state: { ...state("a"), meant: true } });
+    expect(passes[0]?.options).toEqual({ massDelete: true });
+    loop.offer(good("b"));
+    await fail("NETLINK");
+    expect(passes[1]).toMatchObject({ revision: "b", options: { massDelete: true } });
+    await end();
+    loop.offer(good("c"));
+    expect(passes[2]?.options).toEqual({ massDelete: false });
+  });
+});
+
+test("objects that are kept out are told when they are others than before", () => {
+  const { loop, kinds } = start();
+  const keptOut = { count: 1, first: ["tenants/acme: no"] };
+  const without = (revision: string): Reading => ({ ok: true, state: { ...state(revision), keptOut } });
+  for (const reading of [good("a"), without("b"), without("c"), good("d")]) loop.offer(reading);
+  expect(kinds()).toEqual(["source-read", "source-read", "kept-out", "source-read", "source-read", "kept-out"]);
+  const view = { ...loop.view, desired: { state: { ...state("e"), keptOut: { ...keptOut, count: 3 } }, at: 0 } };
+  expect(healthOf(view, 0).problems).toEqual(["kept out: tenants/acme: no", "kept out: 2 more"]);
+});
+
 describe("stopping", () => {
   test("lets the pass end, begins no other, and leaves nobody waiting", async () => {
     const { loop, clock, passes, end } = start();
@@ -329,4 +510,48 @@ test("backoff doubles, stays between half and all of it, and ends at its limit",
     [200, 400],
   ]);
   expect([at(8, 1), at(1000, 1), at(1000, 0)]).toEqual([10_000, 10_000, 5000]);
+});
+
+describe("a port that cannot be attached", () => {
+  const error = new UnumError("INTERFACE_MISSING", "attach e9: there is no such interface");
+  const vm = (host: number): VmPut => ({ tenant: "acme", address: parseIp(`172.16.0.${host}`), to: undefined });
+  const since = (base: string, revision: string, host: number): Reading => ({
+    ok: true,
+    state: { ...state(revision), since: { base, changes: [vm(host)] } },
+  });
+
+  test("keeps no VM from being changed, is tried again less and less often, and is told once", async () => {
+    const { loop, passes, clock, events, end } = start();
+    loop.offer(good("r1"));
+    await end({ ...RESULT, incomplete: error });
+    expect(loop.view).toMatchObject({ applied: { state: { revision: "r1" } }, failure: { error, attempts: 1 } });
+    loop.offer(since("r1", "r2", 1));
+    expect(passes.at(-1)?.options.changes).toEqual([vm(1)]);
+    await end(SHORT);
+    // What is wrong goes on being wrong.
+    expect(loop.view).toMatchObject({ applied: { state: { revision: "r2" } }, failure: { error, attempts: 1 } });
+    const waits: (number | undefined)[] = [];
+    for (let tries = 0; tries < 4; tries++) {
+      waits.push(clock.next);
+      clock.fire();
+      expect(passes.at(-1)?.options.changes).toBeUndefined();
+      await end({ ...UNCHANGED, incomplete: error });
+    }
+    expect(waits).toEqual([...waits].sort((a, b) => Number(a) - Number(b)));
+    expect(new Set(waits).size).toBe(4);
+    expect(events.filter(({ kind }) => kind === "failed")).toHaveLength(1);
+    clock.fire();
+    await end(UNCHANGED);
+    expect(loop.view.failure).toBeUndefined();
+    expect(events.at(-1)).toMatchObject({ kind: "applied", revision: "r2" });
+  });
+
+  test("is what who waits for the state is told", async () => {
+    const { loop, end } = start();
+    const reading = good("r1");
+    loop.offer(reading);
+    const outcome = loop.outcome(reading);
+    await end({ ...RESULT, incomplete: error });
+    expect(await outcome).toMatchObject({ ok: false, error });
+  });
 });

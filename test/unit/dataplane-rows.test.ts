@@ -42,7 +42,7 @@ function compile(wanted: State, before?: Compiled): Compiled {
     groups: before?.rows.groups ?? new Map(),
     groupEntries: 16384,
   });
-  return { rows, indexes, vms: vmSlots(layout, wanted.model, indexes) };
+  return { rows, indexes, vms: vmSlots(layout, wanted.model.tenants.values(), indexes) };
 }
 
 const decode = ({ rows, vms }: Pick<Compiled, "rows" | "vms">) =>
@@ -97,7 +97,10 @@ describe("rows", () => {
           const names = [...wanted.model.servers.keys(), ...wanted.model.gateways.keys()];
           const endpointStates = new Map(names.map((name) => [name, liveness]));
           const input = { state: wanted, indexes, endpointStates, groups: new Map(), groupEntries: 16384 };
-          const decoded = decode({ rows: compileRows(layout, input), vms: vmSlots(layout, wanted.model, indexes) });
+          const decoded = decode({
+            rows: compileRows(layout, input),
+            vms: vmSlots(layout, wanted.model.tenants.values(), indexes),
+          });
           expect(decoded.endpointStates).toEqual(endpointStates);
           expect(decoded.state).toEqual(wanted);
         },

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { documentRevision, FileSource, openSource, type Reading } from "../../src/source/index.ts";
+import { documentRevision, FileSource, type Reading } from "../../src/source/index.ts";
 
 const LOOK_MS = 1000;
 const QUIET_MS = 50;
@@ -210,19 +210,4 @@ describe("with watches alone", () => {
     renameSync(at("links/new"), at("links/state.yaml"));
     await next(told, "10.0.0.1");
   });
-});
-
-describe("the name of a source", () => {
-  test("is file: and a path, which may be relative", () => {
-    const source = openSource("file:some/state.yaml");
-    expect(source.name).toBe(`file:${join(process.cwd(), "some/state.yaml")}`);
-    source.close();
-  });
-
-  test.each(["state.yaml", "/etc/unum/state.yaml", "file:", "etcd:http://[::1]:2379", "FILE:x", ""])(
-    "is not %j",
-    (text) => {
-      expect(() => openSource(text)).toThrow(/expected file:PATH/);
-    },
-  );
 });
