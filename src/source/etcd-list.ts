@@ -8,6 +8,8 @@ import { prefixEnd } from "../etcd/index.ts";
  * million keys, those of 50,000 take etcd 6 s of processor time, and these 3.5 s.
  */
 const PAGE_KEYS = 100_000;
+/** For one of those: a busy etcd, on a slow disk. */
+const PAGE_MS = 30_000;
 
 export interface Listed {
   readonly revision: number;
@@ -28,7 +30,7 @@ export async function listKeys(
   let from = prefix;
   let listed: Listed | undefined;
   for (;;) {
-    const page = { key: from, end, limit: PAGE_KEYS, ...(listed && { revision: listed.revision }) };
+    const page = { key: from, end, limit: PAGE_KEYS, timeoutMs: PAGE_MS, ...(listed && { revision: listed.revision }) };
     const { header, kvs, more } = await client.range(page);
     listed ??= { revision: header.revision, clusterId: header.clusterId };
     for (const kv of kvs) take(kv);
