@@ -2,9 +2,11 @@
 // addon.cc - what the addon exports.
 #include "addon.hpp"
 
+#include "any_link.hpp"
 #include "bucket_table_handle.hpp"
 #include "error.hpp"
 #include "ethtool.hpp"
+#include "inspect.hpp"
 #include "libbpf_log.hpp"
 #include "link.hpp"
 #include "map.hpp"
@@ -34,12 +36,14 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
 	export_class<Map>(env, exports);
 	export_class<Program>(env, exports);
 	export_class<Link>(env, exports);
+	export_class<AnyLink>(env, exports);
 	export_class<MappedArray>(env, exports);
 	export_class<BucketTableHandle>(env, exports);
 	export_class<DirectoryLock>(env, exports);
 	export_class<NetlinkWatch>(env, exports);
 	export_system(env, exports);
 	export_netlink(env, exports);
+	export_inspect(env, exports);
 	exports.Set("setErrorFactory", Napi::Function::New(env, set_error_factory));
 	exports.Set("slotDifference", Napi::Function::New(env, guarded_function<slot_difference>));
 	exports.Set("interfaceFeatures",

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "btf.hpp"
 #include "map_entries.hpp"
 #include "pin.hpp"
 
@@ -36,10 +37,12 @@ Napi::Function Map::define(Napi::Env env)
 		env, "BpfMap",
 		{static_method<&Map::open_pinned>("openPinned"),
 		 static_method<&Map::open_by_id>("openById"),
-		 instance_method<&Map::get_info>("info"), instance_method<&Map::btf>("btf"),
+		 instance_method<&Map::get_info>("info"),
+		 instance_method<&Map::describe>("describe"), instance_method<&Map::btf>("btf"),
 		 instance_method<&Map::lookup>("lookup"), instance_method<&Map::update>("update"),
 		 instance_method<&Map::remove>("delete"), instance_method<&Map::keys>("keys"),
 		 instance_method<&Map::entries>("entries"),
+		 instance_method<&Map::next_key>("nextKey"), instance_method<&Map::walk>("walk"),
 		 instance_method<&Map::read_array>("readArray"), instance_method<&Map::pin>("pin"),
 		 instance_method<&Map::close>("close")});
 }
@@ -117,24 +120,7 @@ Napi::Value Map::btf(const Info &info)
 	fd();
 	if (info_.btf_id == 0)
 		return info.Env().Undefined();
-	std::string what = "type information of " + subject();
-	Fd btf(bpf_btf_get_fd_by_id(info_.btf_id));
-	if (!btf.valid())
-		throw refused("open", what, errno, "CAP_SYS_ADMIN");
-	bpf_btf_info described = {};
-	__u32 size = sizeof(described);
-	// The first call tells how long it is.
-	if (bpf_obj_get_info_by_fd(btf.get(), &described, &size))
-		throw refused("read", what, errno);
-	auto bytes = Napi::Uint8Array::New(info.Env(), described.btf_size);
-	__u32 length = described.btf_size;
-	described = {};
-	described.btf = reinterpret_cast<uintptr_t>(bytes.Data());
-	described.btf_size = length;
-	size = sizeof(described);
-	if (bpf_obj_get_info_by_fd(btf.get(), &described, &size))
-		throw refused("read", what, errno);
-	return bytes;
+	return read_btf(info.Env(), info_.btf_id, "type information of " + subject());
 }
 
 Napi::Value Map::lookup(const Info &info)
@@ -194,6 +180,47 @@ Napi::Value Map::entries(const Info &info)
 	Napi::Object result = Napi::Object::New(info.Env());
 	result.Set("keys", copy_out(info.Env(), entries.keys.data(), entries.keys.size()));
 	result.Set("values", copy_out(info.Env(), entries.values.data(), entries.values.size()));
+	return result;
+}
+
+// nextKey(key): the one after it in the kernel's order, the first one for undefined; undefined after the last.
+Napi::Value Map::next_key(const Info &info)
+{
+	int map = fd();
+	const uint8_t *from = nullptr;
+	if (!info[0].IsUndefined())
+		from = bytes_argument(info[0], "key", info_.key_size).data();
+	auto next = Napi::Uint8Array::New(info.Env(), info_.key_size);
+	if (!bpf_map_get_next_key(map, from, next.Data()))
+		return next;
+	if (errno == ENOENT)
+		return info.Env().Undefined();
+	throw refused("list the keys of", subject(), errno, needs_bpf);
+}
+
+// walk(after, count): up to count keys after that one (undefined: from the first) with their values.
+Napi::Value Map::walk(const Info &info)
+{
+	Napi::Env env = info.Env();
+	MapReader reader{fd(), info_, value_bytes_, subject()};
+	Bytes after;
+	if (!info[0].IsUndefined())
+		after = bytes_argument(info[0], "after", info_.key_size);
+	MapStretch stretch = reader.walk(after.data(), u32_argument(info[1], "count", 1, 1 << 20));
+	Napi::Object result = Napi::Object::New(env);
+	result.Set("keys", copy_out(env, stretch.keys.data(), stretch.keys.size()));
+	result.Set("values", copy_out(env, stretch.values.data(), stretch.values.size()));
+	Napi::Array failures = Napi::Array::New(env, stretch.failures.size());
+	for (uint32_t i = 0; i < stretch.failures.size(); i++) {
+		const LookupFailure &failure = stretch.failures[i];
+		Napi::Object entry = Napi::Object::New(env);
+		entry.Set("index", failure.index);
+		entry.Set("errno", failure.error);
+		entry.Set("text", ::strerror(failure.error));
+		failures[i] = entry;
+	}
+	result.Set("failures", failures);
+	result.Set("atEnd", Napi::Boolean::New(env, stretch.at_end));
 	return result;
 }
 

@@ -39,12 +39,15 @@ class Map : public Handle<Map>
 	static Napi::Value open_pinned(const Info &info);
 	static Napi::Value open_by_id(const Info &info);
 	Napi::Value get_info(const Info &info);
+	Napi::Value describe(const Info &info);
 	Napi::Value btf(const Info &info);
 	Napi::Value lookup(const Info &info);
 	Napi::Value update(const Info &info);
 	Napi::Value remove(const Info &info);
 	Napi::Value keys(const Info &info);
 	Napi::Value entries(const Info &info);
+	Napi::Value next_key(const Info &info);
+	Napi::Value walk(const Info &info);
 	Napi::Value read_array(const Info &info);
 	Napi::Value pin(const Info &info);
 	Napi::Value close(const Info &info);

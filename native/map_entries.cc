@@ -113,6 +113,31 @@ MapEntries MapReader::entries() const
 	return entries;
 }
 
+MapStretch MapReader::walk(const uint8_t *after, uint32_t count) const
+{
+	MapStretch stretch;
+	std::vector<uint8_t> key(std::max<size_t>(info.key_size, 1)), value(value_bytes);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *from =
+			i ? stretch.keys.data() + (i - 1) * size_t{info.key_size} : after;
+		if (bpf_map_get_next_key(fd, from, key.data())) {
+			stretch.at_end = errno == ENOENT;
+			// What was read before is good: whoever asks for more meets the error first.
+			if (!stretch.at_end && i == 0)
+				throw refused("list the keys of", subject, errno, "CAP_BPF");
+			return stretch;
+		}
+		stretch.keys.insert(stretch.keys.end(), key.data(), key.data() + info.key_size);
+		if (bpf_map_lookup_elem(fd, key.data(), value.data())) {
+			stretch.failures.push_back({i, errno});
+			std::fill(value.begin(), value.end(), 0);
+		}
+		stretch.values.insert(stretch.values.end(), value.begin(), value.end());
+	}
+	return stretch;
+}
+
 void MapReader::array(uint32_t first, uint32_t count, uint8_t *values) const
 {
 	uint32_t last_read = first - 1, done = 0;

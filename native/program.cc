@@ -18,7 +18,9 @@ Napi::Function Program::define(Napi::Env env)
 {
 	return DefineClass(env, "BpfProgram",
 			   {static_method<&Program::open_pinned>("openPinned"),
+			    static_method<&Program::open_by_id>("openById"),
 			    instance_method<&Program::get_info>("info"),
+			    instance_method<&Program::describe>("describe"),
 			    instance_method<&Program::test_run>("testRun"),
 			    instance_method<&Program::test_run_many>("testRunMany"),
 			    instance_method<&Program::test_run_live>("testRunLive"),
@@ -46,6 +48,16 @@ Napi::Value Program::open_pinned(const Info &info)
 	std::string path = string_argument(info[0], "path");
 	Fd fd = open_pin(path, "program");
 	return adopt(info.Env(), std::move(fd), path.substr(path.rfind('/') + 1))->Value();
+}
+
+Napi::Value Program::open_by_id(const Info &info)
+{
+	uint32_t id = u32_argument(info[0], "id", 1);
+	std::string name = "with id " + std::to_string(id);
+	Fd fd(bpf_prog_get_fd_by_id(id));
+	if (!fd.valid())
+		throw refused("open", "program " + name, errno, "CAP_SYS_ADMIN");
+	return adopt(info.Env(), std::move(fd), name)->Value();
 }
 
 Napi::Value Program::get_info(const Info &info)

@@ -30,7 +30,9 @@ class Program : public Handle<Program>
 	friend class Handle<Program>;
 
 	static Napi::Value open_pinned(const Info &info);
+	static Napi::Value open_by_id(const Info &info);
 	Napi::Value get_info(const Info &info);
+	Napi::Value describe(const Info &info);
 	Napi::Value test_run(const Info &info);
 	Napi::Value test_run_many(const Info &info);
 	Napi::Value test_run_live(const Info &info);

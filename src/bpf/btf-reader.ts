@@ -26,7 +26,14 @@ interface Named {
 export type BtfType = Named &
   (
     | { readonly kind: "void" }
-    | { readonly kind: "int"; readonly size: number; readonly signed: boolean; readonly isChar: boolean }
+    | {
+        readonly kind: "int";
+        readonly size: number;
+        readonly signed: boolean;
+        readonly isChar: boolean;
+        /** BTF_INT_*, as the compiler gave it: plain char has BTF_INT_SIGNED or nothing. */
+        readonly encoding: number;
+      }
     | { readonly kind: "bool"; readonly size: number }
     | {
         readonly kind: "bits";
@@ -43,6 +50,8 @@ export type BtfType = Named &
     | { readonly kind: "struct" | "union"; readonly size: number; readonly members: readonly BtfMember[] }
     | {
         readonly kind: "enum";
+        /** BTF_KIND_ENUM64; the other kind has values of 32 bits, whatever its size. */
+        readonly wide: boolean;
         readonly size: number;
         readonly signed: boolean;
         readonly values: readonly { readonly name: string; readonly value: bigint }[];
@@ -206,7 +215,7 @@ function readType(section: Section, id: number, nameAt: (offset: number) => stri
         const [value, bits] = [nameAt(section.u32()), section.u32()];
         return { name: value, value: BigInt(flag ? bits | 0 : bits) };
       });
-      return { id, name, kind, size: sizeOrType, signed: flag, values };
+      return { id, name, kind, wide: false, size: sizeOrType, signed: flag, values };
     }
     case "enum64": {
       const values = section.list(count, 12, () => {
@@ -214,7 +223,7 @@ function readType(section: Section, id: number, nameAt: (offset: number) => stri
         const bits = (BigInt(high) << 32n) | BigInt(low);
         return { name: value, value: flag ? BigInt.asIntN(64, bits) : bits };
       });
-      return { id, name, kind: "enum", size: sizeOrType, signed: flag, values };
+      return { id, name, kind: "enum", wide: true, size: sizeOrType, signed: flag, values };
     }
     case "fwd":
       return { id, name, kind };
@@ -252,7 +261,8 @@ function readInt(named: Named, size: number, data: number): BtfType {
   if (bits !== 8 * size) return { ...named, kind: "bits", size, signed, bits, shift };
   if ((encoding & INT_BOOL) !== 0) return { ...named, kind: "bool", size };
   // clang names plain char and says nothing else about it.
-  return { ...named, kind: "int", size, signed, isChar: (encoding & INT_CHAR) !== 0 || named.name === "char" };
+  const isChar = (encoding & INT_CHAR) !== 0 || named.name === "char";
+  return { ...named, kind: "int", size, signed, isChar, encoding };
 }
 
 function checkReferences(type: BtfType, count: number): void {

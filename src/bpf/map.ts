@@ -29,6 +29,35 @@ export interface MapInfo {
   readonly valueTypeId: number;
 }
 
+/** A device that a map or program was offloaded to. */
+export interface OffloadDevice {
+  /** 0: none. */
+  readonly ifindex: number;
+  /** The network namespace in which the index counts, as device and inode of its file. */
+  readonly netnsDevice: bigint;
+  readonly netnsInode: bigint;
+}
+
+/** What the kernel tells of a map to whoever wants to show it. */
+export interface MapDescription extends OffloadDevice {
+  /** As the kernel has it: 15 characters; empty: none. */
+  readonly kernelName: string;
+  /** The value's type in the kernel's own BTF, for a map of struct_ops; 0: none. */
+  readonly kernelTypesValueId: number;
+  /** /proc/self/fdinfo of its descriptor: lines of `word:`, a tab and a value. */
+  readonly fdText: string;
+}
+
+/** A run of elements, each looked up by itself. */
+export interface Stretch {
+  readonly keys: Uint8Array;
+  /** In the order of the keys; zeros where the lookup failed. */
+  readonly values: Uint8Array;
+  readonly failures: readonly { readonly index: number; readonly errno: number; readonly text: string }[];
+  /** There are no more. */
+  readonly atEnd: boolean;
+}
+
 /** `noexist` fails with EEXIST where the key is, `exist` with ENOENT where it is not (BPF_NOEXIST, BPF_EXIST). */
 export type UpdateMode = "any" | "noexist" | "exist";
 const UPDATE_FLAGS = { any: 0, noexist: 1, exist: 2 } as const satisfies Record<UpdateMode, number>;
@@ -56,6 +85,11 @@ export class BpfMap {
 
   get info(): MapInfo {
     return this[native].info();
+  }
+
+  /** As of now. */
+  describe(): MapDescription {
+    return this[native].describe();
   }
 
   /**
@@ -100,6 +134,19 @@ export class BpfMap {
 
   [Symbol.iterator](): Generator<[key: Uint8Array, value: Uint8Array], void, undefined> {
     return this.entries();
+  }
+
+  /** The key after one, or the first one, in the kernel's order; undefined after the last. */
+  nextKey(key?: Uint8Array): Uint8Array | undefined {
+    return this[native].nextKey(key);
+  }
+
+  /**
+   * Up to `count` elements after a key, or from the first one, in the kernel's order. Where that key was deleted meanwhile,
+   * the kernel starts again from the first: for maps that others change, `entries` is the better way.
+   */
+  walk(after: Uint8Array | undefined, count: number): Stretch {
+    return this[native].walk(after, count);
   }
 
   /** `count` elements of an ARRAY or PERCPU_ARRAY from `first` on, `valueBytes` each. */

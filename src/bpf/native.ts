@@ -4,12 +4,13 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { causeText, UnumError } from "../errors.ts";
+import type { LinkDescription } from "./any-link.ts";
 import type { NativeFailure } from "./bpf-error.ts";
 import { BpfError } from "./bpf-error.ts";
 import type { XdpLinkInfo } from "./link.ts";
-import type { MapInfo } from "./map.ts";
+import type { MapDescription, MapInfo, Stretch } from "./map.ts";
 import type { MapDefinition, ProgramDefinition } from "./object.ts";
-import type { ProgramInfo } from "./program.ts";
+import type { ProgramDescription, ProgramInfo } from "./program.ts";
 import type { InterfaceAddress, Link, Neighbour, Route } from "./rtnetlink.ts";
 
 /** Key of the addon's object behind a handle, for the other classes of this room. */
@@ -31,12 +32,15 @@ export interface NativeObject {
 
 export interface NativeMap {
   info(): MapInfo;
+  describe(): MapDescription;
   btf(): Uint8Array | undefined;
   lookup(key: Uint8Array): Uint8Array | undefined;
   update(key: Uint8Array, value: Uint8Array, flags: number): void;
   delete(key: Uint8Array): boolean;
   keys(): Uint8Array;
   entries(): { keys: Uint8Array; values: Uint8Array };
+  nextKey(key: Uint8Array | undefined): Uint8Array | undefined;
+  walk(after: Uint8Array | undefined, count: number): Stretch;
   readArray(first: number, count: number): Uint8Array;
   pin(path: string): void;
   close(): void;
@@ -44,6 +48,7 @@ export interface NativeMap {
 
 export interface NativeProgram {
   info(): ProgramInfo;
+  describe(): ProgramDescription;
   testRun(
     data: Uint8Array,
     repeat: number,
@@ -76,6 +81,11 @@ export interface NativeLink {
   close(): void;
 }
 
+export interface NativeAnyLink {
+  describe(): LinkDescription;
+  close(): void;
+}
+
 export interface NativeMappedArray {
   length(): number;
   valueSize(): number;
@@ -98,7 +108,8 @@ export interface NativeBucketTable {
 export interface Addon {
   readonly BpfObject: { open(path: string): NativeObject };
   readonly BpfMap: { openPinned(path: string): NativeMap; openById(id: number): NativeMap };
-  readonly BpfProgram: { openPinned(path: string): NativeProgram };
+  readonly BpfProgram: { openPinned(path: string): NativeProgram; openById(id: number): NativeProgram };
+  readonly BpfLink: { openPinned(path: string): NativeAnyLink; openById(id: number): NativeAnyLink };
   readonly XdpLink: {
     attach(program: NativeProgram, ifindex: number, mode: string): NativeLink;
     openPinned(path: string): NativeLink;
@@ -131,6 +142,10 @@ export interface Addon {
   setNetworkNamespace(path: string): void;
   monotonicNs(): bigint;
   sendDatagram(path: string, bytes: Uint8Array): void;
+  nextObjectId(kind: string, id: number): number | undefined;
+  btfById(id: number): Uint8Array;
+  clocks(): { realNs: bigint; bootNs: bigint };
+  programTypeName(type: number): string | undefined;
   links(): Link[];
   addresses(): InterfaceAddress[];
   routeTo(address: string): Route | undefined;

@@ -1,5 +1,6 @@
 // A loaded BPF program, and running it on frames of ours (Documentation/bpf/bpf_prog_run.rst).
 
+import type { OffloadDevice } from "./map.ts";
 import type { NativeProgram } from "./native.ts";
 import { addon, native } from "./native.ts";
 
@@ -24,6 +25,22 @@ export interface ProgramInfo {
   /** When it was loaded, CLOCK_BOOTTIME. */
   readonly loadTimeNs: bigint;
   readonly mapIds: readonly number[];
+}
+
+/** What the kernel tells of a program to whoever wants to show it. */
+export interface ProgramDescription extends OffloadDevice {
+  readonly gplCompatible: boolean;
+  /** 0 unless the kernel counts (kernel.bpf_stats_enabled). */
+  readonly runTimeNs: bigint;
+  readonly runCount: bigint;
+  readonly recursionMisses: bigint;
+  readonly createdByUid: number;
+  /** 0: it has no type information. */
+  readonly btfId: number;
+  /** Of its main function, in that BTF; 0: not known. The function's name is that of the program in full. */
+  readonly functionTypeId: number;
+  /** /proc/self/fdinfo of its descriptor: lines of `word:`, a tab and a value. */
+  readonly fdText: string;
 }
 
 /** Where a frame seems to have come from; without an interface it is the loopback's. */
@@ -80,8 +97,18 @@ export class BpfProgram {
     return new BpfProgram(addon().BpfProgram.openPinned(path));
   }
 
+  /** Needs CAP_SYS_ADMIN: prefer a pin. */
+  static openById(id: number): BpfProgram {
+    return new BpfProgram(addon().BpfProgram.openById(id));
+  }
+
   get info(): ProgramInfo {
     return this[native].info();
+  }
+
+  /** As of now. */
+  describe(): ProgramDescription {
+    return this[native].describe();
   }
 
   /** Runs an XDP program on one frame; nothing is sent. */
