@@ -236,6 +236,7 @@ void export_netlink(Napi::Env env, Napi::Object exports)
 	add("probeNeighbour", guarded_function<probe_neighbour>);
 	add("sendFrame", guarded_function<send_frame>);
 	add("xdpTakesRedirects", guarded_function<xdp_takes_redirects>);
+	add("netPrograms", guarded_function<net_programs>);
 }
 
 } // namespace unum

@@ -24,6 +24,10 @@ using OnMessage = std::function<void(const nlmsghdr *message)>;
 void netlink_dump(const std::string &subject, uint16_t type, uint8_t family,
 		  const std::function<void()> &restart, const OnMessage &on_message);
 
+// The same with a header of the caller's, of at most 64 bytes.
+void netlink_dump_of(const std::string &subject, uint16_t type, const void *header, size_t size,
+		     const std::function<void()> &restart, const OnMessage &on_message);
+
 // A question with one answer, or a request that is only acknowledged. The request's size is counted
 // by libmnl. Returns 0 or the positive errno of the kernel's refusal.
 int netlink_ask(const std::string &subject, nlmsghdr *request, const OnMessage &on_message,
@@ -47,8 +51,11 @@ Napi::Value neighbour_object(Napi::Env env, const nlmsghdr *message);
 // A number that a generic message has as an attribute.
 template <class Number> std::optional<Number> generic_number(const nlmsghdr *message, int type);
 
+// netPrograms(ifindex): what runs at the hooks of interfaces.
+Napi::Value net_programs(const Napi::CallbackInfo &info);
+
 // Adds links, addresses, routeTo, neighbours, neighbour, probeNeighbour, sendFrame,
-// xdpTakesRedirects.
+// xdpTakesRedirects, netPrograms.
 void export_netlink(Napi::Env env, Napi::Object exports);
 
 } // namespace unum

@@ -12,34 +12,10 @@
 
 #include "arguments.hpp"
 #include "netlink.hpp"
+#include "netlink_attributes.hpp"
 
 namespace unum
 {
-
-template <class Visit> static void each_attribute(const nlattr *first, const char *end, Visit visit)
-{
-	for (const nlattr *a = first;
-	     mnl_attr_ok(a, static_cast<int>(end - reinterpret_cast<const char *>(a)));
-	     a = mnl_attr_next(a))
-		visit(mnl_attr_get_type(a), a);
-}
-
-template <class Visit>
-static void each_attribute_of(const nlmsghdr *message, size_t header_size, Visit visit)
-{
-	if (mnl_nlmsg_get_payload_len(message) < header_size)
-		return;
-	each_attribute(
-		static_cast<const nlattr *>(mnl_nlmsg_get_payload_offset(message, header_size)),
-		static_cast<const char *>(mnl_nlmsg_get_payload_tail(message)), visit);
-}
-
-template <class Visit> static void each_nested(const nlattr *nest, Visit visit)
-{
-	const char *data = static_cast<const char *>(mnl_attr_get_payload(nest));
-	each_attribute(reinterpret_cast<const nlattr *>(data),
-		       data + mnl_attr_get_payload_len(nest), visit);
-}
 
 template <class Header> static const Header *header_of(const nlmsghdr *message)
 {

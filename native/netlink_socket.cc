@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -111,15 +112,21 @@ class Exchange
 void netlink_dump(const std::string &subject, uint16_t type, uint8_t family,
 		  const std::function<void()> &restart, const OnMessage &on_message)
 {
+	// The family is the first byte of all four headers, of which ifinfomsg is the largest.
+	ifinfomsg header = {};
+	header.ifi_family = family;
+	netlink_dump_of(subject, type, &header, sizeof(header), restart, on_message);
+}
+
+void netlink_dump_of(const std::string &subject, uint16_t type, const void *header, size_t size,
+		     const std::function<void()> &restart, const OnMessage &on_message)
+{
 	for (int i = 0; i < dump_tries; i++) {
-		// The family is the first byte of all four headers, of which ifinfomsg is the largest.
 		alignas(nlmsghdr) char buffer[128] = {};
 		nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 		request->nlmsg_type = type;
 		request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-		auto *body = static_cast<ifinfomsg *>(
-			mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
-		body->ifi_family = family;
+		std::memcpy(mnl_nlmsg_put_extra_header(request, size), header, size);
 		restart();
 		int error = Exchange(subject, request).read(on_message);
 		if (error == 0)

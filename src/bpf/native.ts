@@ -9,6 +9,7 @@ import type { NativeFailure } from "./bpf-error.ts";
 import { BpfError } from "./bpf-error.ts";
 import type { XdpLinkInfo } from "./link.ts";
 import type { MapDescription, MapInfo, Stretch } from "./map.ts";
+import type { NetPrograms } from "./net-programs.ts";
 import type { MapDefinition, ProgramDefinition } from "./object.ts";
 import type { ProgramDescription, ProgramInfo } from "./program.ts";
 import type { InterfaceAddress, Link, Neighbour, Route } from "./rtnetlink.ts";
@@ -134,6 +135,7 @@ export interface Addon {
   interfaceFeatures(ifindex: number): Record<string, boolean>;
   xdpLinkId(ifindex: number, programId: number): number | undefined;
   xdpAttached(ifindex: number): { mode: string; programId: number; programName?: string };
+  netPrograms(ifindex: number): NetPrograms;
   xdpTakesRedirects(ifindex: number): boolean | undefined;
   gracePeriod(method: string): void;
   isBpffs(path: string): boolean;

@@ -5,9 +5,12 @@ import { applyCommand } from "./commands/apply.ts";
 import { attachCommand, detachCommand } from "./commands/attach.ts";
 import { checkCommand } from "./commands/check.ts";
 import { countersCommand } from "./commands/counters.ts";
+import { mapCommand } from "./commands/map.ts";
+import { netCommand } from "./commands/net.ts";
 import { objectCommands } from "./commands/objects.ts";
 import { planCommand } from "./commands/plan.ts";
 import { publishCommand } from "./commands/publish.ts";
+import { linkCommand, progCommand } from "./commands/prog.ts";
 import { runCommand } from "./commands/run.ts";
 import { showCommand } from "./commands/show.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -48,6 +51,10 @@ export function unumProgram(context: Context): Command {
     detachCommand(context),
     showCommand(context),
     countersCommand(context),
+    mapCommand(context),
+    progCommand(context),
+    linkCommand(context),
+    netCommand(context),
     ...objectCommands(context),
   ];
   for (const command of commands) program.addCommand(command);

@@ -1,0 +1,56 @@
+// What the commands that speak as bpftool does have in common: their form, and where their text goes.
+
+import { once } from "node:events";
+import { Option } from "commander";
+import type { Form, Output } from "../inspect/index.ts";
+import type { Context } from "./context.ts";
+
+export interface InspectOptions extends Form {
+  readonly pinDir: string;
+}
+
+/** Characters that are held before they are written. */
+const CHUNK = 1 << 16;
+
+export function prettyOption(): Option {
+  return new Option("--pretty", "print JSON over many lines");
+}
+
+/** How the words of bpftool and of this edge go together; at the end of each command's help. */
+export function wordsHelp(own: string, bpftool: string): string {
+  return `
+What is printed is what bpftool prints, plain, with --json (its -j) and with --json --pretty (its -p); bpftool is not needed.
+Without a name it is about what is pinned below --pin-dir: ${own}.
+${bpftool}
+`;
+}
+
+/** Writes what a view shows as it goes along, and waits for whoever reads. A view that fails has shown what comes before. */
+export async function print(context: Context, output: Output, view: () => Iterable<void> | void): Promise<void> {
+  const { stdout } = context.streams;
+  const flush = async (): Promise<void> => {
+    if (!stdout.write(output.take())) await once(stdout, "drain");
+  };
+  try {
+    for (const _ of view() ?? []) if (output.length > CHUNK) await flush();
+  } finally {
+    if (output.length > 0) output.json?.finish();
+    await flush();
+  }
+}
+
+/** Shows several objects: all of an edge, or all of one name, as a list; one as itself. Closes them. */
+export function showAll<T extends { close(): void }>(
+  output: Output,
+  { objects, all }: { readonly objects: readonly T[]; readonly all: boolean },
+  show: (output: Output, object: T) => void,
+): void {
+  const list = all || objects.length > 1;
+  try {
+    if (list) output.json?.startArray();
+    for (const object of objects) show(output, object);
+    if (list) output.json?.endArray();
+  } finally {
+    for (const object of objects) object.close();
+  }
+}

@@ -1,0 +1,10 @@
+export { findLinks, findMap, findMaps, findPrograms } from "./find.ts";
+export { showLink } from "./link.ts";
+export { dumpMaps } from "./map-dump.ts";
+export { showElement, showNextKey } from "./map-key.ts";
+export { showMap } from "./map-show.ts";
+export { showNet } from "./net.ts";
+export type { Form } from "./output.ts";
+export { Output } from "./output.ts";
+export { showProgram } from "./program.ts";
+export { readKey } from "./words.ts";
