@@ -4,13 +4,14 @@
 /** Takes text; the order of calls is the order of what is written. */
 export type Write = (text: string) => void;
 
+/** A backslash becomes what a line's end does: a slip of bpftool's that its readers know. */
 const ESCAPES: Readonly<Record<string, string>> = {
   "\t": "\\t",
   "\n": "\\n",
   "\r": "\\r",
   "\f": "\\f",
   "\b": "\\b",
-  "\\": "\\\\",
+  "\\": "\\n",
   '"': '\\"',
 };
 
