@@ -9,8 +9,8 @@ export interface InspectOptions extends Form {
   readonly pinDir: string;
 }
 
-/** Characters that are held before they are written. */
-const CHUNK = 1 << 16;
+/** Bytes that are held before they are written. */
+const CHUNK_BYTES = 1 << 16;
 
 export function prettyOption(): Option {
   return new Option("--pretty", "print JSON over many lines");
@@ -32,7 +32,7 @@ export async function print(context: Context, output: Output, view: () => Iterab
     if (!stdout.write(output.take())) await once(stdout, "drain");
   };
   try {
-    for (const _ of view() ?? []) if (output.length > CHUNK) await flush();
+    for (const _ of view() ?? []) if (output.length > CHUNK_BYTES) await flush();
   } finally {
     if (output.length > 0) output.json?.finish();
     await flush();

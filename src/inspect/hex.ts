@@ -4,6 +4,9 @@ import type { JsonWriter } from "./json-writer.ts";
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+const QUOTED = HEX.map((digits) => `"0x${digits}"`);
+const NEXT_QUOTED = QUOTED.map((text) => `,${text}`);
+
 /** Sixteen to a line, with a gap after eight. */
 export function hexText(bytes: Uint8Array): string {
   let text = "";
@@ -16,7 +19,9 @@ export function hexText(bytes: Uint8Array): string {
 
 /** A list of texts such as "0x0a". */
 export function hexJson(writer: JsonWriter, bytes: Uint8Array): void {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += (i === 0 ? QUOTED : NEXT_QUOTED)[bytes[i] as number];
   writer.startArray();
-  for (const byte of bytes) writer.raw(`"0x${HEX[byte]}"`);
+  if (bytes.length > 0) writer.raw(text);
   writer.endArray();
 }

@@ -53,13 +53,17 @@ export class JsonWriter {
 
   /** A name that is in quotes already: whoever writes it often has to escape it only once. */
   quotedName(name: string): void {
-    this.#write(`${this.#separator}${this.#newLine()}${name}${this.#colon}`);
+    this.#write(this.#separator);
+    this.#newLine();
+    this.#write(name);
+    this.#write(this.#colon);
     this.#separator = "";
   }
 
   /** A value as it is to be written. */
   raw(text: string | number | bigint | boolean): void {
-    this.#write(`${this.#separator}${text}`);
+    this.#write(this.#separator);
+    this.#write(String(text));
     this.#separator = ",";
   }
 
@@ -80,18 +84,22 @@ export class JsonWriter {
   }
 
   #begin(bracket: string): void {
-    this.#write(`${this.#separator}${bracket}`);
+    this.#write(this.#separator);
+    this.#write(bracket);
     this.#depth++;
     this.#separator = "";
   }
 
   #end(bracket: string): void {
     this.#depth--;
-    this.#write(this.#separator === "" ? bracket : `${this.#newLine()}${bracket}`);
+    if (this.#separator !== "") this.#newLine();
+    this.#write(bracket);
     this.#separator = ",";
   }
 
-  #newLine(): string {
-    return this.#pretty ? `\n${"    ".repeat(this.#depth)}` : "";
+  #newLine(): void {
+    if (!this.#pretty) return;
+    this.#write("\n");
+    for (let i = 0; i < this.#depth; i++) this.#write("    ");
   }
 }

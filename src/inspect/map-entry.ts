@@ -65,9 +65,9 @@ export class EntryView {
       return;
     }
     json.startObject();
-    json.name("key");
+    json.quotedName('"key"');
     hexJson(json, key);
-    json.name("value");
+    json.quotedName('"value"');
     json.startObject();
     json.field("error", text);
     json.endObject();
@@ -114,10 +114,10 @@ export class EntryView {
 
   #object(json: JsonWriter, key: Uint8Array, value: Uint8Array): void {
     json.startObject();
-    json.name("key");
+    json.quotedName('"key"');
     hexJson(json, key);
     if (this.#cpus === 0) {
-      json.name("value");
+      json.quotedName('"value"');
       hexJson(json, value);
     } else {
       this.#perCpu(json, (cpu) => {
@@ -126,7 +126,7 @@ export class EntryView {
       });
     }
     if (this.#types !== undefined) {
-      json.name("formatted");
+      json.quotedName('"formatted"');
       this.#typed(json, this.#types, key, value);
     }
     json.endObject();
@@ -136,11 +136,11 @@ export class EntryView {
     writer.startObject();
     let whole = true;
     if (types.key !== undefined) {
-      writer.name("key");
+      writer.quotedName('"key"');
       whole = types.key(writer, key, 0);
     }
     if (whole && this.#cpus === 0) {
-      writer.name("value");
+      writer.quotedName('"value"');
       types.value(writer, value, 0);
     } else if (whole) {
       this.#perCpu(writer, (cpu) => types.value(writer, value, cpu * this.#stride));
@@ -156,7 +156,7 @@ export class EntryView {
     for (let cpu = 0; whole && cpu < this.#cpus; cpu++) {
       writer.startObject();
       writer.field("cpu", cpu);
-      writer.name("value");
+      writer.quotedName('"value"');
       whole = show(cpu);
       writer.endObject();
     }
