@@ -33,6 +33,8 @@ function commands(command: Command, path: readonly string[] = []): (readonly str
 }
 const ALL = commands(unumProgram(keeping().context)).filter(([word]) => word !== "help");
 
+const STATELESS = ["show", "counters", "attach", "detach", "run", "status", "map", "prog", "link", "net"];
+
 describe("help", () => {
   test("is there for all commands of the product", () => {
     const kinds = ["profile", "server", "gateway", "tenant", "circuit", "route", "vm"];
@@ -40,6 +42,10 @@ describe("help", () => {
     const reads = ["check", "plan", "show", "counters", "status"];
     const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import", "publish"];
     expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest].sort());
+    const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import"];
+    const maps = ["list", "show", "dump", "lookup", "getnext"].map((verb) => `map ${verb}`);
+    const inspection = [...maps, "prog show", "link show", "net show"];
+    expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest, ...inspection].sort());
   });
 
   test.each(ALL.map((words) => words.join(" ")))("of %s has an example of that very command", async (path) => {
@@ -72,9 +78,9 @@ describe("help", () => {
       for (const line of stdout.match(/^ {2}unum [^|#\n]*/gm) ?? []) {
         // A document and pins that do not exist: whatever is wrong then, it is not the usage.
         const argv = [...line.trim().split(/\s+/).slice(1)];
-        const stateless = ["show", "counters", "attach", "detach", "run", "status"].includes(argv[0] as string);
+        const stateless = STATELESS.includes(argv[0] as string);
         const state = stateless ? [] : ["--state", "/nonexistent"];
-        const pins = argv[0] === "check" ? [] : ["--pin-dir", "/nonexistent/pins"];
+        const pins = ["check", "net"].includes(argv[0] as string) ? [] : ["--pin-dir", "/nonexistent/pins"];
         const { status, stderr } = await unum(...argv, ...state, ...pins);
         expect(status, `${line}\n${stderr}`).toBeLessThan(2);
       }
@@ -104,6 +110,13 @@ describe("a use that does not exist ends with status 2, and nothing on stdout", 
     ["attach sixteencharacter --role both", /expected the name of an interface/],
     ["detach", /expected the name of a NIC, or --all/],
     ["detach e0 --all", /expected the name of a NIC, or --all/],
+    ["map", /Usage: unum map/],
+    ["map dump", /missing required argument 'map'/],
+    ["map dump id", /read "id": expected a value after it/],
+    ["map show id x7", /read "x7": expected a number 0 to 4294967295/],
+    ["map update vms4", /unknown command 'update'/],
+    ["prog show tag", /read "tag": expected a value after it/],
+    ["net show eth0", /read "eth0": expected dev and the name of an interface/],
     ["vm set acme", /missing required argument 'address'/],
     ["vm set acme 172.16.0.5", /vm set: nothing to set, expected at least one of --server, --mac, --policy/],
     ["vm set acme 172.16.0.256 --server s1", /part 4 is above 255/],

@@ -14,6 +14,7 @@ all interfaces of this network namespace, whoever attached them. bpftool is not 
 export function netCommand(context: Context): Command {
   const show = new Command("show")
     .alias("list")
+    .configureHelp({ commandUsage: (command) => `unum net show ${command.usage()}` })
     .description("XDP, tc and flow dissector programs of interfaces, whoever attached them")
     .argument("[dev...]", "dev NIC: of that interface alone")
     .addOption(jsonOption())

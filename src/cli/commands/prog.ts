@@ -32,6 +32,7 @@ function showCommand(context: Context, what: What): Command {
   const bpftool = `\`bpftool ${what} show\` lists all of the machine's: these lines are among its lines.`;
   return new Command("show")
     .alias("list")
+    .configureHelp({ commandUsage: (command) => `unum ${what} show ${command.usage()}` })
     .description(texts.show)
     .argument(`[${what}...]`, texts.argument)
     .addOption(pinDirOption())
