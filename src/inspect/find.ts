@@ -73,10 +73,10 @@ export function findMap(
   const { objects, rest, all } = findMaps(pins, words);
   const [map] = objects;
   if (map !== undefined && objects.length === 1 && !all) return { map, rest };
+  const ids = objects.map((object) => object.info.id).join(", ");
   for (const object of objects) object.close();
   if (all) throw new UnumError("USAGE", "find a map: expected a name, or id N, name NAME or pinned PATH");
-  const ids = objects.map((object) => object.info.id).join(", ");
-  throw new UnumError("USAGE", `find one map: several have that name`, { remedy: `choose one of id ${ids}` });
+  throw new UnumError("USAGE", "find one map: several have that name", { remedy: `choose one of id ${ids}` });
 }
 
 function find<T extends { close(): void }, Word extends string>(

@@ -3,14 +3,17 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { BpfMap } from "../../src/bpf/map.ts";
-import { expectSame } from "../support/bpftool.ts";
+import { bpftool, expectSame } from "../support/bpftool.ts";
 import type { Member } from "../support/btf-builder.ts";
 import { BtfBuilder, makeTypedMaps } from "../support/btf-builder.ts";
+import { unum } from "../support/cli.ts";
 import { pinDirectory, Random } from "./native-support.ts";
 
 const SEED = BigInt(process.env.UNUM_SEED ?? 0x7e9e);
 const random = new Random(SEED);
 const MAPS = 60;
+/** Two maps have it, and nobody else's. */
+const TWIN = `twin_${process.pid}_${Date.now() % 10_000}`.slice(0, 15);
 const ENTRIES = 8;
 
 interface Typed {
@@ -146,6 +149,7 @@ beforeAll(() => {
   const key = types.composite(1);
   const values = Array.from({ length: MAPS }, () => types.composite(4));
   const maps = values.map(({ id, size }, index) => ({
+    name: index < 2 ? TWIN : "typed",
     pin: pinOf(index),
     keyTypeId: key.id,
     keySize: key.size,
@@ -175,4 +179,21 @@ it(`random types are printed as bpftool prints them (seed ${SEED})`, async () =>
   let bytes = 0;
   for (let i = 0; i < MAPS; i++) bytes += await expectSame(["map", "dump", "pinned", pinOf(i)]);
   expect(bytes).toBeGreaterThan(MAPS * 1000);
+});
+
+it("several maps of a name are shown as bpftool shows them", async () => {
+  await expectSame(["map", "show", "name", TWIN]);
+  await expectSame(["map", "dump", "name", TWIN]);
+  const bare = TWIN.replace("twin", "bare");
+  for (const side of ["left", "right"]) {
+    const pin = join(pins.path, side);
+    bpftool("map", "create", pin, "type", "hash", "key", "4", "value", "20", "entries", "9", "name", bare);
+    await expectSame(["map", "dump", "name", bare]);
+    using map = BpfMap.openPinned(pin);
+    map.update(randomBytes(4), randomBytes(20));
+    await expectSame(["map", "dump", "name", bare]);
+  }
+  await expectSame(["map", "show", "name", bare]);
+  const lookup = await unum("map", "lookup", "name", bare, "key", "1", "0", "0", "0");
+  expect(lookup).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining("several have that name") });
 });

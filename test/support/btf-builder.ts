@@ -112,6 +112,7 @@ export class BtfBuilder {
 }
 
 export interface TypedMap {
+  readonly name: string;
   readonly pin: string;
   readonly keyTypeId: number;
   readonly keySize: number;

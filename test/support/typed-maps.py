@@ -29,7 +29,7 @@ btf = bpf(BPF_BTF_LOAD, struct.pack("QQIII", ctypes.addressof(data), ctypes.addr
 for made in wanted["maps"]:
     sizes = struct.pack("IIIIIII", BPF_MAP_TYPE_HASH, made["keySize"], made["valueSize"], 64, 0, 0, 0)
     ids = struct.pack("IIII", 0, btf, made["keyTypeId"], made["valueTypeId"])
-    fd = bpf(BPF_MAP_CREATE, sizes + b"typed".ljust(16, b"\0") + ids)
+    fd = bpf(BPF_MAP_CREATE, sizes + made["name"].encode().ljust(16, b"\0") + ids)
     path = ctypes.create_string_buffer(made["pin"].encode())
     bpf(BPF_OBJ_PIN, struct.pack("QII", ctypes.addressof(path), fd, 0))
     os.close(fd)
