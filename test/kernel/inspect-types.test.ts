@@ -15,6 +15,8 @@ const MAPS = 60;
 /** Two maps have it, and nobody else's. */
 const TWIN = `twin_${process.pid}_${Date.now() % 10_000}`.slice(0, 15);
 const ENTRIES = 8;
+/** Bytes that enumerators, characters and signs are made of. */
+const SAME = [0, 1, 0x61, 0x80, 0xff] as const;
 
 interface Typed {
   readonly id: number;
@@ -86,6 +88,17 @@ class RandomTypes {
     ];
   }
 
+  /** One of each. */
+  scalars(): Typed {
+    const members = [...this.#scalars, ...this.#odd].map(({ id }, i) => ({
+      name: `m${i}`,
+      type: id,
+      bitOffset: 128 * i,
+    }));
+    const size = 16 * members.length;
+    return { id: this.btf.composite("struct", "scalars", size, members), size };
+  }
+
   /** A float ends what it is in, so it is seldom. */
   any(depth: number): Typed {
     const kind = depth === 0 ? 0 : random.below(20);
@@ -147,7 +160,7 @@ beforeAll(() => {
   pins = pinDirectory();
   const types = new RandomTypes();
   const key = types.composite(1);
-  const values = Array.from({ length: MAPS }, () => types.composite(4));
+  const values = [types.scalars(), ...Array.from({ length: MAPS - 1 }, () => types.composite(4))];
   const maps = values.map(({ id, size }, index) => ({
     name: index < 2 ? TWIN : "typed",
     pin: pinOf(index),
@@ -159,7 +172,9 @@ beforeAll(() => {
   makeTypedMaps(types.btf.bytes(), maps);
   for (const { pin } of maps) {
     using map = BpfMap.openPinned(pin);
-    for (let i = 0; i < ENTRIES; i++) map.update(randomBytes(map.info.keySize), randomBytes(map.info.valueSize));
+    const { keySize, valueSize } = map.info;
+    for (const same of SAME) map.update(randomBytes(keySize), new Uint8Array(valueSize).fill(same));
+    for (let i = 0; i < ENTRIES; i++) map.update(randomBytes(keySize), randomBytes(valueSize));
   }
 });
 afterAll(() => pins?.[Symbol.dispose]());
@@ -167,11 +182,11 @@ afterAll(() => pins?.[Symbol.dispose]());
 /** Runs of the same byte, letters with a NUL here and there, and anything. */
 function randomBytes(length: number): Uint8Array {
   const kind = random.below(4);
-  const same = pick([0, 1, 0x61, 0x80, 0xff]);
+  const same = pick(SAME);
   return Uint8Array.from({ length }, () => {
     if (kind === 0) return same;
     if (kind === 1) return random.below(5) === 0 ? 0 : 0x20 + random.below(0x60);
-    return kind === 2 ? pick([0, 1, 0x61, 0x80, 0xff]) : random.below(256);
+    return kind === 2 ? pick(SAME) : random.below(256);
   });
 }
 

@@ -177,9 +177,12 @@ MAP(per_cpu_array, BPF_MAP_TYPE_PERCPU_ARRAY, 3, 0, __u32, point);
 MAP(per_cpu_hash, BPF_MAP_TYPE_PERCPU_HASH, 32, 0, __u32, struct packed);
 MAP(per_cpu_lru, BPF_MAP_TYPE_LRU_PERCPU_HASH, 32, 0, __u32, struct floats);
 BARE(bare_small, BPF_MAP_TYPE_HASH, 32, 0, 4, 8);
+BARE(bare_line, BPF_MAP_TYPE_HASH, 32, 0, 8, 16);
 BARE(bare_middle, BPF_MAP_TYPE_HASH, 32, 0, 12, 16);
 BARE(bare_large, BPF_MAP_TYPE_HASH, 32, 0, 17, 40);
 BARE(bare_per_cpu, BPF_MAP_TYPE_PERCPU_HASH, 32, 0, 4, 5);
+/* More than are read at once. */
+BARE(bare_many, BPF_MAP_TYPE_ARRAY, 5000, 0, 4, 2);
 BARE(bare_per_cpu_large, BPF_MAP_TYPE_PERCPU_ARRAY, 2, 0, 4, 24);
 BARE(queue, BPF_MAP_TYPE_QUEUE, 4, 0, 0, 4);
 BARE(stack, BPF_MAP_TYPE_STACK, 4, 0, 0, 8);
