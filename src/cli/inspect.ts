@@ -16,12 +16,15 @@ export function prettyOption(): Option {
   return new Option("--pretty", "print JSON over many lines");
 }
 
-/** How the words of bpftool and of this edge go together; at the end of each command's help. */
-export function wordsHelp(own: string, bpftool: string): string {
-  return `
+/** At the end of each command's help. */
+export const FORM_HELP = `
 What is printed is what bpftool prints, plain, with --json (its -j) and with --json --pretty (its -p); bpftool is not needed.
-Without a name it is about what is pinned below --pin-dir: ${own}.
-${bpftool}
+`;
+
+/** The same for commands that list objects: how their list and bpftool's go together. */
+export function listHelp(own: string, word: string): string {
+  return `${FORM_HELP}Without a name it is about what is pinned below --pin-dir: ${own}. \`bpftool ${word} show\` lists
+all of the machine's: these lines are among its lines.
 `;
 }
 

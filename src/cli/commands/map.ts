@@ -6,21 +6,17 @@ import { UnumError } from "../../errors.ts";
 import type { Context } from "../context.ts";
 import { examples, jsonOption, pinDirOption } from "../context.ts";
 import type { InspectOptions } from "../inspect.ts";
-import { prettyOption, print, showAll, wordsHelp } from "../inspect.ts";
+import { FORM_HELP, listHelp, prettyOption, print, showAll } from "../inspect.ts";
 
 const WORDS = "NAME of this edge's, or as bpftool has it: id N, name NAME or pinned PATH";
-const HELP = wordsHelp(
-  "the maps of this edge, by id",
-  "`bpftool map show` lists all maps of the machine: these lines are among its lines.",
-);
 
-function mapSubcommand(name: string, text: string, ...lines: readonly string[]): Command {
+function mapSubcommand(name: string, text: string, help: string, ...lines: readonly string[]): Command {
   return new Command(name)
     .description(text)
     .addOption(pinDirOption())
     .addOption(jsonOption())
     .addOption(prettyOption())
-    .addHelpText("after", HELP + examples(...lines));
+    .addHelpText("after", help + examples(...lines));
 }
 
 function requireNoMore(rest: readonly string[]): void {
@@ -31,6 +27,7 @@ function showCommand(context: Context, name: "list" | "show"): Command {
   const command = mapSubcommand(
     name,
     "type, sizes, memory and types of maps",
+    listHelp("the maps of this edge, by id", "map"),
     `unum map ${name}`,
     `unum map ${name} endpoints --json --pretty`,
     `unum map ${name} id 7`,
@@ -50,6 +47,7 @@ function dumpCommand(context: Context): Command {
   const command = mapSubcommand(
     "dump",
     "all elements, with the names of their fields",
+    FORM_HELP,
     "unum map dump endpoints",
     "unum map dump pinned /sys/fs/bpf/other --json",
     "unum map dump names --json | jq '.[].formatted.value.text'",
@@ -71,8 +69,8 @@ function keyCommand(context: Context, name: "lookup" | "getnext"): Command {
   const lines = [`unum map ${name} endpoints key 1 0 0 0`, `unum map ${name} id 7 key hex 01 00 00 00 --json`];
   const command =
     name === "lookup"
-      ? mapSubcommand(name, "the element of a key; exit status 1 where there is none", ...lines)
-      : mapSubcommand(name, "the key after one, or the first one", ...lines, "unum map getnext names");
+      ? mapSubcommand(name, "the element of a key; exit status 1 where there is none", FORM_HELP, ...lines)
+      : mapSubcommand(name, "the key after one, or the first one", FORM_HELP, ...lines, "unum map getnext names");
   return command
     .argument("<map...>", `${WORDS}; then key BYTES or key hex BYTES`)
     .action(async (words: string[], options: InspectOptions) => {

@@ -6,7 +6,7 @@ import { UnumError } from "../../errors.ts";
 import type { Context } from "../context.ts";
 import { examples, jsonOption, pinDirOption } from "../context.ts";
 import type { InspectOptions } from "../inspect.ts";
-import { prettyOption, print, showAll, wordsHelp } from "../inspect.ts";
+import { listHelp, prettyOption, print, showAll } from "../inspect.ts";
 
 type What = "prog" | "link";
 
@@ -29,7 +29,6 @@ const TEXTS = {
 
 function showCommand(context: Context, what: What): Command {
   const texts = TEXTS[what];
-  const bpftool = `\`bpftool ${what} show\` lists all of the machine's: these lines are among its lines.`;
   return new Command("show")
     .alias("list")
     .configureHelp({ commandUsage: (command) => `unum ${what} show ${command.usage()}` })
@@ -38,7 +37,7 @@ function showCommand(context: Context, what: What): Command {
     .addOption(pinDirOption())
     .addOption(jsonOption())
     .addOption(prettyOption())
-    .addHelpText("after", wordsHelp(texts.own, bpftool) + examples(...texts.examples))
+    .addHelpText("after", listHelp(texts.own, what) + examples(...texts.examples))
     .action(async (words: string[], options: InspectOptions) => {
       const { findLinks, findPrograms, Output, showLink, showProgram } = await import("../../inspect/index.ts");
       const output = new Output(options);
