@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { applyCommand } from "./commands/apply.ts";
 import { attachCommand, detachCommand } from "./commands/attach.ts";
 import { checkCommand } from "./commands/check.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { countersCommand } from "./commands/counters.ts";
 import { mapCommand } from "./commands/map.ts";
 import { netCommand } from "./commands/net.ts";
@@ -56,6 +57,7 @@ export function unumProgram(context: Context): Command {
     linkCommand(context),
     netCommand(context),
     ...objectCommands(context),
+    completionCommand(context),
   ];
   for (const command of commands) program.addCommand(command);
   inherit(program, context);

@@ -33,7 +33,7 @@ function commands(command: Command, path: readonly string[] = []): (readonly str
 }
 const ALL = commands(unumProgram(keeping().context)).filter(([word]) => word !== "help");
 
-const STATELESS = ["show", "counters", "attach", "detach", "run", "status", "map", "prog", "link", "net"];
+const STATELESS = ["show", "counters", "attach", "detach", "run", "status", "map", "prog", "link", "net", "completion"];
 
 describe("help", () => {
   test("is there for all commands of the product", () => {
@@ -44,7 +44,7 @@ describe("help", () => {
     expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest].sort());
     const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import"];
     const maps = ["list", "show", "dump", "lookup", "getnext"].map((verb) => `map ${verb}`);
-    const inspection = [...maps, "prog show", "link show", "net show"];
+    const inspection = [...maps, "prog show", "link show", "net show", "completion"];
     expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest, ...inspection].sort());
   });
 
@@ -80,7 +80,9 @@ describe("help", () => {
         const argv = [...line.trim().split(/\s+/).slice(1)];
         const stateless = STATELESS.includes(argv[0] as string);
         const state = stateless ? [] : ["--state", "/nonexistent"];
-        const pins = ["check", "net"].includes(argv[0] as string) ? [] : ["--pin-dir", "/nonexistent/pins"];
+        const pins = ["check", "net", "completion"].includes(argv[0] as string)
+          ? []
+          : ["--pin-dir", "/nonexistent/pins"];
         const { status, stderr } = await unum(...argv, ...state, ...pins);
         expect(status, `${line}\n${stderr}`).toBeLessThan(2);
       }
