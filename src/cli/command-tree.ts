@@ -34,6 +34,8 @@ export interface TreeCommand {
   readonly options: readonly TreeOption[];
   readonly arguments: readonly TreeArgument[];
   readonly commands: readonly TreeCommand[];
+  /** Command lines, from its help. */
+  readonly examples: readonly string[];
 }
 
 const HELP: TreeOption = { flag: "--help", form: "--help", text: "display help for command" };
@@ -47,6 +49,7 @@ export function commandTree(command: Command, path = command.name()): TreeComman
     options: [...command.options.map(treeOption), HELP],
     arguments: command.registeredArguments.map(treeArgument),
     commands: command.commands.map((child) => commandTree(child, `${path} ${child.name()}`)),
+    examples: examplesOf(command),
   };
 }
 
@@ -54,6 +57,21 @@ export function commandTree(command: Command, path = command.name()): TreeComman
 export function* everyCommand(command: TreeCommand): Generator<TreeCommand, void, undefined> {
   yield command;
   for (const child of command.commands) yield* everyCommand(child);
+}
+
+/** What is added to a help is known only to the help. */
+function examplesOf(command: Command): readonly string[] {
+  const { writeOut } = command.configureOutput();
+  let help = "";
+  command.configureOutput({
+    writeOut: (text) => {
+      help += text;
+    },
+  });
+  command.outputHelp();
+  if (writeOut !== undefined) command.configureOutput({ writeOut });
+  const lines = help.split("\nExamples:\n")[1]?.split("\n") ?? [];
+  return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
 function treeOption(option: Option): TreeOption {

@@ -26,9 +26,9 @@ const PLAIN_BORDERS = Object.fromEntries(
 
 export type Cell = string | number | bigint | undefined;
 
-/** For headings, where the terminal can. */
+/** For headings, where the terminal can and nobody objects (no-color.org: an empty NO_COLOR is none). */
 export function bold(context: Context): (text: string) => string {
-  return pc.createColors(context.streams.stdout.isTTY === true && process.env.NO_COLOR === undefined).bold;
+  return pc.createColors(context.streams.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "").bold;
 }
 
 /** Columns aligned by spaces; numbers to the right; "-" where there is nothing. */

@@ -75,7 +75,7 @@ describe("help", () => {
   test("examples are command lines that exist", async () => {
     for (const words of ALL) {
       const { stdout } = await unum(...words, "--help");
-      for (const line of stdout.match(/^ {2}unum [^|#\n]*/gm) ?? []) {
+      for (const line of stdout.match(/^ {2}unum [^|#>\n]*/gm) ?? []) {
         // A document and pins that do not exist: whatever is wrong then, it is not the usage.
         const argv = [...line.trim().split(/\s+/).slice(1)];
         const stateless = STATELESS.includes(argv[0] as string);
