@@ -2,6 +2,8 @@
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { BtfType } from "../../src/bpf/btf-reader.ts";
+import { kernelBtf } from "../../src/bpf/kernel-objects.ts";
 import { BpfMap } from "../../src/bpf/map.ts";
 import { bpftool, expectSame } from "../support/bpftool.ts";
 import type { Member } from "../support/btf-builder.ts";
@@ -211,4 +213,20 @@ it("several maps of a name are shown as bpftool shows them", async () => {
   await expectSame(["map", "show", "name", bare]);
   const lookup = await unum("map", "lookup", "name", bare, "key", "1", "0", "0", "0");
   expect(lookup).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining("several have that name") });
+});
+
+it("values of the kernel's own types are printed as bpftool prints them", async () => {
+  const kernel = kernelBtf();
+  const name = "bpf_struct_ops_tcp_congestion_ops";
+  let id = 1;
+  while (kernel.type(id).name !== name || kernel.type(id).kind !== "struct") id++;
+  const type = kernel.type(id) as BtfType & { readonly kind: "struct" };
+  const pin = join(pins.path, "operations");
+  const btf = new BtfBuilder();
+  btf.int("unsigned int", 4, 0);
+  const made = { name: "operations", pin, keyTypeId: 0, keySize: 4, valueTypeId: 0, valueSize: type.size };
+  makeTypedMaps(btf.bytes(), [{ ...made, kernelValueTypeId: id }]);
+  await expectSame(["map", "show", "pinned", pin]);
+  expect(await expectSame(["map", "dump", "pinned", pin])).toBeGreaterThan(1000);
+  await expectSame(["map", "lookup", "pinned", pin, "key", "0", "0", "0", "0"]);
 });

@@ -118,6 +118,8 @@ export interface TypedMap {
   readonly keySize: number;
   readonly valueTypeId: number;
   readonly valueSize: number;
+  /** Of a map of struct_ops: the value's type among the kernel's own. */
+  readonly kernelValueTypeId?: number;
 }
 
 /** Loads the types, and pins a hash map of each description. */

@@ -7,7 +7,7 @@ import struct
 import sys
 
 BPF_MAP_CREATE, BPF_OBJ_PIN, BPF_BTF_LOAD = 0, 6, 18
-BPF_MAP_TYPE_HASH = 1
+BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_STRUCT_OPS = 1, 26
 NUMBER = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -27,8 +27,10 @@ data = ctypes.create_string_buffer(types, len(types))
 log = ctypes.create_string_buffer(1 << 20)
 btf = bpf(BPF_BTF_LOAD, struct.pack("QQIII", ctypes.addressof(data), ctypes.addressof(log), len(types), 1 << 20, 1), log)
 for made in wanted["maps"]:
-    sizes = struct.pack("IIIIIII", BPF_MAP_TYPE_HASH, made["keySize"], made["valueSize"], 64, 0, 0, 0)
-    ids = struct.pack("IIII", 0, btf, made["keyTypeId"], made["valueTypeId"])
+    kernel = made.get("kernelValueTypeId", 0)
+    kind, entries = (BPF_MAP_TYPE_STRUCT_OPS, 1) if kernel else (BPF_MAP_TYPE_HASH, 64)
+    sizes = struct.pack("IIIIIII", kind, made["keySize"], made["valueSize"], entries, 0, 0, 0)
+    ids = struct.pack("IIIII", 0, btf, made["keyTypeId"], made["valueTypeId"], kernel)
     fd = bpf(BPF_MAP_CREATE, sizes + made["name"].encode().ljust(16, b"\0") + ids)
     path = ctypes.create_string_buffer(made["pin"].encode())
     bpf(BPF_OBJ_PIN, struct.pack("QII", ctypes.addressof(path), fd, 0))
