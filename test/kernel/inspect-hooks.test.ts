@@ -1,6 +1,7 @@
 // Programs and links of every kind, and what hangs on interfaces, beside bpftool.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { BpfObject } from "../../src/bpf/object.ts";
 import { links } from "../../src/bpf/rtnetlink.ts";
 import { bpftool, expectSame } from "../support/bpftool.ts";
 import { deleteLink, ip, makeLink } from "../support/dataplane-kernel.ts";
-import { pinDirectory, testObject } from "./native-support.ts";
+import { frameOf, pinDirectory, testObject } from "./native-support.ts";
 
 const NIC = "ih0";
 const [BPF_CGROUP_INET_INGRESS, BPF_FLOW_DISSECTOR, BPF_TRACE_ITER, BPF_TCX_INGRESS] = [0, 17, 28, 46];
@@ -80,6 +81,20 @@ describe("programs", () => {
     }
     expect(bpftool("prog", "show", "pinned", pinOf("pass")).stdout).not.toContain("metadata");
     expect(bpftool("prog", "show", "pinned", pinOf("a_name_that_the_kernel_cuts")).stdout).toContain("big = 0xff");
+  });
+});
+
+describe("a program whose runs the kernel counted", () => {
+  it("is shown alike", async () => {
+    const script = join(import.meta.dirname, "../support/run-statistics.py");
+    const counting = spawn("python3", [script], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(counting.stdout, "data");
+    hooks.program("pass").testRun({ data: frameOf(64), repeat: 100 });
+    const ended = once(counting, "close");
+    counting.stdin.end();
+    await ended;
+    await expectSame(["prog", "show", "pinned", pinOf("pass")]);
+    expect(bpftool("prog", "show", "pinned", pinOf("pass")).stdout).toMatch(/gpl run_time_ns \d+ run_cnt 100$/m);
   });
 });
 
