@@ -143,8 +143,8 @@ describe("links", () => {
 });
 
 /**
- * In a list, bpftool shows some of them with the btf_id of the one before: since Linux 6.18 the kernel leaves in place what
- * the caller's buffer held there, and bpftool's is not cleared. A device map has no types.
+ * In a list, bpftool shows some of them with the btf_id of the one before: Linux 6.18 leaves in place what the caller's buffer
+ * held there, and bpftool does not clear its own. A device map has no types.
  */
 function withoutLeftovers(object: string): string {
   return object.includes("devmap_hash") ? object.replace(/\n\tbtf_id \d+|,\s*"btf_id": ?\d+/, "") : object;
