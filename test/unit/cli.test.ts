@@ -41,8 +41,6 @@ describe("help", () => {
     const changes = kinds.flatMap((kind) => [`${kind} set`, `${kind} delete`]);
     const reads = ["check", "plan", "show", "counters", "status"];
     const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import", "publish"];
-    expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest].sort());
-    const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import"];
     const maps = ["list", "show", "dump", "lookup", "getnext"].map((verb) => `map ${verb}`);
     const inspection = [...maps, "prog show", "link show", "net show", "completion"];
     expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest, ...inspection].sort());
