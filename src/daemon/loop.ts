@@ -83,7 +83,7 @@ export interface LoopOptions {
   readonly pass: Pass;
   readonly clock: Clock;
   readonly random: () => number;
-  /** A pass so often, whatever happens. */
+  /** A pass so often, whatever happens; one that takes long is not made for more than a part of the time. */
   readonly resyncMs: number;
   readonly allowMassDelete: boolean;
   readonly tell: (event: LoopEvent) => void;
@@ -120,6 +120,11 @@ export interface LoopView {
   readonly behindSince: number | undefined;
 }
 
+/**
+ * What nobody gave notice of is looked for so much of the time at most: with a million VMs a look takes a second, in which no VM can
+ * change.
+ */
+const RESYNC_SHARE = 150;
 const RETRY = { firstMs: 100, maxMs: 10_000 };
 /** Of more VMs, a whole pass is not slower. */
 const CHANGES_MAX = 200_000;
@@ -139,6 +144,8 @@ export class Loop {
   #refusal: Refusal | undefined;
   #behindSince: number | undefined;
   #passSince: number | undefined;
+  /** What it took to compare everything, last time. */
+  #compareMs = 0;
   /** What the pass that is under way is for. */
   #passing: { readonly revision: string | undefined; readonly request: number } | undefined;
   /** Revision whose removals somebody meant. */
@@ -317,7 +324,8 @@ export class Loop {
     let again = false;
     try {
       const result = await pass(state, changes === undefined ? { massDelete } : { massDelete, changes });
-      const { incomplete } = result;
+      const { incomplete, planMs } = result;
+      if (changes === undefined) this.#compareMs = planMs;
       if (state !== undefined)
         outcome = incomplete
           ? { ok: false, revision: state.revision, error: incomplete }
@@ -402,7 +410,8 @@ export class Loop {
   #schedule(): void {
     const { clock, random, resyncMs } = this.#options;
     const failure = this.#failure;
-    const ms = failure !== undefined ? Math.min(resyncMs, backoffMs(failure.attempts, random, RETRY)) : resyncMs;
+    const restMs = Math.max(resyncMs, RESYNC_SHARE * this.#compareMs);
+    const ms = failure !== undefined ? Math.min(resyncMs, backoffMs(failure.attempts, random, RETRY)) : restMs;
     this.#cancelTimer?.();
     this.#cancelTimer = clock.after(ms, () => this.request(failure === undefined ? "resync" : "retry"));
   }

@@ -555,3 +555,15 @@ describe("a port that cannot be attached", () => {
     expect(await outcome).toMatchObject({ ok: false, error });
   });
 });
+
+describe("passes that nothing asked for", () => {
+  test("come as often as they are wished for, and take no more than a small part of the time", async () => {
+    const { loop, clock, end } = start();
+    loop.offer(good("r1"));
+    await end({ ...RESULT, planMs: 40 });
+    expect(clock.next).toBe(10_000);
+    clock.fire();
+    await end({ ...UNCHANGED, planMs: 1000 });
+    expect(clock.next).toBe(150_000);
+  });
+});
