@@ -42,7 +42,7 @@ export function applyCommand(context: Context): Command {
     )
     .action(async (argument: string | undefined, options: ApplyOptions, command: Command) => {
       const started = performance.now();
-      const { loadDocument } = await import("../../document/index.ts");
+      const { loadDocument, loadEdgeDocument } = await import("../../document/index.ts");
       const file = argument ?? options.state;
       const daemon = await findDaemon(options.pinDir);
       using progress = new Progress(context);
@@ -54,8 +54,9 @@ export function applyCommand(context: Context): Command {
         warn(context, "the daemon was not asked: it may be of that build; restart it");
         return;
       }
-      const named = argument !== undefined || command.getOptionValueSource("state") !== "default";
-      if (!named && daemon?.status.source.name.startsWith("etcd:")) {
+      if (argument === undefined && daemon?.status.source.name.startsWith("etcd:")) {
+        // There, --state is the edge's own document. One with more in it is meant to be applied, and is not what the maps will show.
+        if (command.getOptionValueSource("state") === "cli") loadEdgeDocument(options.state);
         progress.phase("waiting for the daemon");
         const { allowMassDelete = false } = options;
         const waited = await waitForDaemon(daemon, ANY_REVISION, { resync: true, allowMassDelete });

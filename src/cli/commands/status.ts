@@ -23,10 +23,8 @@ function lines({ version, pid, startedAt, state, source, applied, failure, pinDi
   if (source.revision !== undefined) text.push(`source revision ${source.revision}, read ${source.readAt}`);
   if (source.error !== undefined) text.push(`source error: ${source.error.message} [${source.error.code}]`);
   if (source.keptOut.count > 0) {
-    text.push(
-      `${count(source.keptOut.count, "object is", "objects are")} kept out, since something is wrong with them`,
-    );
-    text.push(...source.keptOut.first.map((line) => `  ${line}`));
+    text.push(`${count(source.keptOut.count, "object is", "objects are")} kept out:`);
+    text.push(...source.keptOut.first.map((line) => `  ${line.replaceAll("\n", "\n    ")}`));
   }
   text.push(applied === undefined ? "nothing applied yet" : `maps show ${applied.revision}, since ${applied.at}`);
   text.push(lagSeconds > 0 ? `${state}, behind for ${lagSeconds.toFixed(1)} s` : state);
