@@ -2,8 +2,10 @@
 
 import type { ImportOptions, KeyedObject } from "../document/index.ts";
 import { keyedObjectsOf, keyedVms, loadDocument, readVms } from "../document/index.ts";
-import type { Present, Publication } from "../source/etcd-publish.ts";
-import { carryOut, isVmKey, modelWithoutVms, planPublication, readPresent } from "../source/etcd-publish.ts";
+import type { Present } from "../source/etcd-present.ts";
+import { readPresent } from "../source/etcd-present.ts";
+import type { Publication } from "../source/etcd-publish.ts";
+import { carryOut, isVmKey, modelWithoutVms, planPublication } from "../source/etcd-publish.ts";
 import type { KeptOut } from "../source/source.ts";
 import { NOTHING_KEPT_OUT } from "../source/source.ts";
 import type { Context } from "./context.ts";

@@ -12,8 +12,10 @@ import { causeText, UnumError } from "../errors.ts";
 import type { VmCapacity } from "../model/index.ts";
 import type { Comparison } from "./compat.ts";
 import type { Feature } from "./features.ts";
-import { featureMask, featuresOfMask } from "./features.ts";
+import { featuresOfMask } from "./features.ts";
 import { Layout } from "./layout.ts";
+import type { Meta } from "./meta.ts";
+import { encodeMeta, NO_BUILD } from "./meta.ts";
 import { comparePinned, layoutOf } from "./pinned-maps.ts";
 import type { PinDirectory } from "./pins.ts";
 import { PROGRAM_ROLES } from "./pins.ts";
@@ -24,18 +26,6 @@ import type { TableName } from "./tables.ts";
 import { keyWords, slotBytes, vmBuckets, vmsOfBuckets } from "./tables.ts";
 
 export { elementKey };
-
-export interface Meta {
-  readonly vmCapacity: number;
-  readonly vm6Capacity: number;
-  /** What the pinned programs were loaded with. */
-  readonly features: ReadonlySet<Feature>;
-  readonly seed: bigint;
-  /** Hash of the object file that the pinned programs came from. */
-  readonly object: bigint;
-  /** Who took the lock to write, so far: while it stands still, the maps are as the last one left them. */
-  readonly writers: bigint;
-}
 
 export interface LoadOptions {
   /** VMs of each family that new VM tables are made for; tables that exist keep their sizes. */
@@ -53,9 +43,6 @@ export interface LoadOptions {
 const RESTING_PART = 32;
 
 const NO_FEATURES: ReadonlySet<Feature> = new Set();
-
-/** The hash of no object file. */
-const NO_BUILD = 0n;
 
 interface Exchange {
   readonly features: ReadonlySet<Feature>;
@@ -498,21 +485,4 @@ function tryLock(pins: PinDirectory): { close(): void } | undefined {
     if (thrown instanceof UnumError && thrown.code === "LOCKED") return undefined;
     throw thrown;
   }
-}
-
-/** Fields that `before` has and nobody here knows stay as they are. */
-function encodeMeta(layout: Layout, meta: Meta, before?: Uint8Array): Uint8Array {
-  const codec = layout.codec("meta");
-  const known: Readonly<Record<string, number | bigint>> = {
-    abi_version: layout.number("abi_version", "UNUM_ABI_VERSION"),
-    vm_capacity: meta.vmCapacity,
-    vm6_capacity: meta.vm6Capacity,
-    features: featureMask(layout, meta.features),
-    seed: meta.seed,
-    object: meta.object,
-    writers: meta.writers,
-  };
-  const fields = new Set(codec.fields.map(({ name }) => name));
-  const row = before === undefined ? {} : codec.decode(before);
-  return codec.encode({ ...row, ...Object.fromEntries(Object.entries(known).filter(([name]) => fields.has(name))) });
 }

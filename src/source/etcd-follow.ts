@@ -2,10 +2,12 @@
 // the same. It knows keys and values, and nothing of what they mean.
 
 import { causeText } from "../errors.ts";
-import type { EtcdClient, Header, KeyValue, Watch, WatchEvent } from "../etcd/index.ts";
+import type { EtcdClient, Header, KeyValue, WatchEvent } from "../etcd/index.ts";
 import { EtcdError, prefixEnd } from "../etcd/index.ts";
 import type { Listed } from "./etcd-list.ts";
 import { listKeys } from "./etcd-list.ts";
+import type { Ended } from "./etcd-session.ts";
+import { Session } from "./etcd-session.ts";
 
 /** Where keys and values are kept. */
 export interface KeyStore {
@@ -53,15 +55,6 @@ const AUDIT_SHARE = 200;
 
 interface ListedStore<S> extends Listed {
   readonly store: S;
-}
-
-/** Why a session of watching ended. */
-interface Ended {
-  readonly error: EtcdError;
-  /** What happened meanwhile may be lost. */
-  readonly relist: boolean;
-  /** It is no failure. */
-  readonly asked?: true;
 }
 
 export class Follower<S extends KeyStore> {
@@ -330,61 +323,6 @@ export class Follower<S extends KeyStore> {
     if (done.length === 0) return;
     this.#waiting = this.#waiting.filter(({ revision }) => revision > told);
     for (const { resolve } of done) resolve();
-  }
-}
-
-/** One watch, and whether it is still alive. */
-class Session {
-  watch: Watch | undefined;
-  ended = false;
-  readonly closing: Promise<void>;
-  readonly #signMs: number;
-  readonly #onEnd: (ended: Ended) => void;
-  #timer: NodeJS.Timeout | undefined;
-  #asked = false;
-  #close: () => void = () => {};
-
-  constructor(signMs: number, onEnd: (ended: Ended) => void) {
-    this.#signMs = signMs;
-    this.#onEnd = onEnd;
-    this.closing = new Promise((resolve) => {
-      this.#close = resolve;
-    });
-    this.#later();
-  }
-
-  /** Asks for a sign of life, which says up to which revision everything was told. */
-  ask(): void {
-    if (!this.ended) this.watch?.requestProgress();
-  }
-
-  heard(): void {
-    this.#asked = false;
-    this.#later();
-  }
-
-  #later(): void {
-    clearTimeout(this.#timer);
-    if (this.ended) return;
-    this.#timer = setTimeout(() => {
-      if (this.#asked) {
-        const text = `follow etcd: the watch gave no sign of life for ${(2 * this.#signMs) / 1000} s`;
-        this.end({ error: new EtcdError("unavailable", text), relist: false });
-        return;
-      }
-      this.#asked = true;
-      this.ask();
-      this.#later();
-    }, this.#signMs);
-  }
-
-  end(ended: Ended): void {
-    if (this.ended) return;
-    this.ended = true;
-    clearTimeout(this.#timer);
-    this.watch?.close();
-    this.#close();
-    this.#onEnd(ended);
   }
 }
 

@@ -5,28 +5,19 @@ import { isDeepStrictEqual } from "node:util";
 import type { KeyedObject } from "../document/index.ts";
 import { KeyedObjects } from "../document/index.ts";
 import { UnumError } from "../errors.ts";
-import type { Compare, EtcdClient, KeyValue, Op } from "../etcd/index.ts";
+import type { Compare, EtcdClient, Op } from "../etcd/index.ts";
 import type { Model } from "../model/index.ts";
 import { ANY_EDGE } from "./any-edge.ts";
-import { listKeys } from "./etcd-list.ts";
-import { MASS_DELETE_KEY } from "./etcd-objects.ts";
+import type { Present } from "./etcd-present.ts";
+import { bytes, meantOp, TXN_OPERATIONS_MAX, text } from "./etcd-present.ts";
 import { references } from "./etcd-references.ts";
 
-/** Keys of one transaction: etcd takes 128 operations, and one is kept for {@link MASS_DELETE_KEY}; and as many conditions. */
-const TXN_KEYS = 127;
+/** Keys of one transaction: one operation is kept for what {@link meantOp} puts. */
+const TXN_KEYS = TXN_OPERATIONS_MAX - 1;
 /** Of keys and values; etcd takes 1.5 MiB, in which each key is twice. */
 const TXN_BYTES = 1 << 20;
 /** Transactions of VMs that are under way: etcd writes several of them to its log together. */
 const TXNS_AT_ONCE = 8;
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const text = (data: Uint8Array): string => new TextDecoder().decode(data);
-
-/** What etcd has below a prefix, by whole key. */
-export interface Present {
-  readonly revision: number;
-  readonly keys: ReadonlyMap<string, KeyValue>;
-}
 
 /** One key that differs; without a value, it goes. */
 interface Change {
@@ -52,14 +43,6 @@ export interface PublishOptions {
   readonly prune: (key: string) => boolean;
   /** Whether more than half of all objects of a kind may go. */
   readonly allowMassDelete: boolean;
-}
-
-/** Everything that is below a prefix. @throws EtcdError */
-export async function readPresent(client: EtcdClient, prefix: string): Promise<Present> {
-  const keys = new Map<string, KeyValue>();
-  const { revision } = await listKeys(client, bytes(prefix), (kv) => keys.set(text(kv.key), kv));
-  keys.delete(prefix + MASS_DELETE_KEY);
-  return { revision, keys };
 }
 
 /** The objects that are right, without any VM. */
@@ -216,12 +199,6 @@ export async function carryOut(
   await several(batches(puts, by, first, puts.length), write);
   for (const [from, to] of ranks(deletes, prefix)) await several(batches(deletes, by, from, to), write);
   return newest;
-}
-
-/** Whoever deletes on purpose says so in the same transaction, to every edge. */
-export function meantOp(prefix: string): Op {
-  const value = bytes("the deletions of this key's revision are meant");
-  return { kind: "put", key: bytes(prefix + MASS_DELETE_KEY), value };
 }
 
 function conflict(changes: readonly Change[], done: number, total: number): UnumError {

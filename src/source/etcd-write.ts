@@ -7,25 +7,13 @@ import { UnumError } from "../errors.ts";
 import type { Compare, EtcdClient, KeyValue, Op } from "../etcd/index.ts";
 import { prefixEnd } from "../etcd/index.ts";
 import { ANY_EDGE } from "./any-edge.ts";
-import { listKeys } from "./etcd-list.ts";
-import { MASS_DELETE_KEY } from "./etcd-objects.ts";
-import { meantOp } from "./etcd-publish.ts";
+import type { Present } from "./etcd-present.ts";
+import { bytes, meantOp, readPresent, TXN_OPERATIONS_MAX, text } from "./etcd-present.ts";
 import { references } from "./etcd-references.ts";
 
 /** Somebody else was faster so many times: then a person should look. */
 const TRIES = 5;
 const LISTED_MAX = 20;
-/** Conditions of one transaction. */
-const COMPARES_MAX = 128;
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const text = (data: Uint8Array): string => new TextDecoder().decode(data);
-
-/** What etcd has, as far as a change depends on it. Keys are whole. */
-interface Present {
-  readonly revision: number;
-  readonly keys: ReadonlyMap<string, KeyValue>;
-}
 
 type Problems = Pick<KeyedObjects, "keptOut" | "keptOutCount">;
 
@@ -69,9 +57,7 @@ async function read(client: EtcdClient, prefix: string, edits: readonly Edit[]):
   const [first] = edits;
   const vms = edits.every(({ path }) => path[0] === "tenants" && path[2] === "vms" && path[1] === first?.path[1]);
   if (vms && first !== undefined) return readAround(client, prefix, edits);
-  const keys = new Map<string, KeyValue>();
-  const { revision } = await listKeys(client, bytes(prefix), (kv) => keys.set(text(kv.key), kv));
-  return { revision, keys };
+  return readPresent(client, prefix);
 }
 
 /** What VMs of one tenant depend on: there may be a million others, which do not matter. */
@@ -112,7 +98,7 @@ async function readAround(client: EtcdClient, prefix: string, edits: readonly Ed
 /** What the edits change. */
 function check({ keys }: Present, prefix: string, edits: readonly Edit[]): Changed {
   const store = new KeyedObjects({ prefix });
-  for (const { key, value } of keys.values()) if (text(key) !== prefix + MASS_DELETE_KEY) store.put(key, value);
+  for (const { key, value } of keys.values()) store.put(key, value);
   const before = store.build(ANY_EDGE);
   const values = new Map<string, string | undefined>();
   for (const edit of edits) {
@@ -178,7 +164,7 @@ function guards({ keys, revision }: Present, prefix: string, changed: Changed): 
       compare.push({ key: bytes(key), createRevision: there.createRevision });
   }
   // As many as etcd takes: one that refers to more is told of by the edges, should it happen to be wrong.
-  return compare.slice(0, COMPARES_MAX);
+  return compare.slice(0, TXN_OPERATIONS_MAX);
 }
 
 const isTenant = (prefix: string, key: string): boolean => /^tenants\/[^/]+$/.test(key.slice(prefix.length));
