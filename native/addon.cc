@@ -3,6 +3,7 @@
 #include "addon.hpp"
 
 #include "any_link.hpp"
+#include "bfd_socket.hpp"
 #include "bucket_table_handle.hpp"
 #include "error.hpp"
 #include "ethtool.hpp"
@@ -41,6 +42,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
 	export_class<BucketTableHandle>(env, exports);
 	export_class<DirectoryLock>(env, exports);
 	export_class<NetlinkWatch>(env, exports);
+	export_class<Wake>(env, exports);
+	export_class<BfdSocket>(env, exports);
 	export_system(env, exports);
 	export_netlink(env, exports);
 	export_inspect(env, exports);
@@ -49,6 +52,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
 	exports.Set("interfaceFeatures",
 		    Napi::Function::New(env, guarded_function<interface_features>));
 	exports.Set("xdpLinkId", Napi::Function::New(env, guarded_function<xdp_link_id>));
+	exports.Set("favourThread", Napi::Function::New(env, guarded_function<favour_thread>));
 	exports.Set("xdpAttached", Napi::Function::New(env, guarded_function<xdp_attached>));
 	return exports;
 }

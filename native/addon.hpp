@@ -10,7 +10,7 @@ namespace unum
 struct Addon {
 	Napi::FunctionReference error_factory;
 	Napi::FunctionReference object, map, program, link, any_link, mapped_array, bucket_table,
-		directory_lock, netlink_watch;
+		directory_lock, netlink_watch, wake, bfd_socket;
 
 	static Addon &of(Napi::Env env) { return *env.GetInstanceData<Addon>(); }
 };

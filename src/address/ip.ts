@@ -1,9 +1,9 @@
 // Addresses of either family.
 
 import type { Ipv4 } from "./ipv4.ts";
-import { compareIpv4, parseIpv4 } from "./ipv4.ts";
+import { compareIpv4, ipv4FromBytes, ipv4ToBytes, parseIpv4 } from "./ipv4.ts";
 import type { Ipv6 } from "./ipv6.ts";
-import { compareIpv6, ipv6ToBytes, parseIpv6 } from "./ipv6.ts";
+import { compareIpv6, ipv6FromBytes, ipv6ToBytes, parseIpv6 } from "./ipv6.ts";
 import type { Mac } from "./mac.ts";
 import { macFromBytes, macFromIpv4 } from "./mac.ts";
 import { invalid } from "./text.ts";
@@ -29,6 +29,16 @@ export function ipFamily(address: IpAddress): IpFamily {
 
 export function isV6(address: IpAddress): address is Ipv6 {
   return ipFamily(address) === 6;
+}
+
+/** In wire order: 4 bytes or 16. */
+export function ipToBytes(address: IpAddress): Uint8Array {
+  return isV6(address) ? ipv6ToBytes(address) : ipv4ToBytes(address);
+}
+
+/** Of 4 or 16 bytes in wire order. */
+export function ipFromBytes(bytes: Uint8Array): IpAddress {
+  return bytes.length === 16 ? ipv6FromBytes(bytes) : ipv4FromBytes(bytes);
 }
 
 /** IPv4 before IPv6, each in numeric order, for sort(). */

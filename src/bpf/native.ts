@@ -106,6 +106,21 @@ export interface NativeBucketTable {
   close(): void;
 }
 
+export interface NativeWake {
+  fd(): number;
+  wake(): void;
+  close(): void;
+}
+
+/** Records of datagrams are as native/bfd_socket.cc has them. */
+export interface NativeBfdSocket {
+  add(local: string): void;
+  receive(records: Uint8Array): number;
+  send(records: Uint8Array, count: number): number;
+  wait(us: number): boolean;
+  close(): void;
+}
+
 export interface Addon {
   readonly BpfObject: { open(path: string): NativeObject };
   readonly BpfMap: { openPinned(path: string): NativeMap; openById(id: number): NativeMap };
@@ -126,6 +141,8 @@ export interface Addon {
     ): NativeBucketTable;
   };
   readonly NetlinkWatch: { open(onChange: (kinds: number) => void): { close(): void } };
+  readonly Wake: { create(): NativeWake };
+  readonly BfdSocket: { open(wake: number): NativeBfdSocket };
   readonly DirectoryLock: { lock(path: string, waitMs: number): { close(): void } };
   slotDifference(
     desired: Uint8Array,
@@ -137,6 +154,7 @@ export interface Addon {
   xdpAttached(ifindex: number): { mode: string; programId: number; programName?: string };
   netPrograms(ifindex: number): NetPrograms;
   xdpTakesRedirects(ifindex: number): boolean | undefined;
+  favourThread(): boolean;
   gracePeriod(method: string): void;
   isBpffs(path: string): boolean;
   mountBpffs(path: string): void;
