@@ -44,13 +44,17 @@ enum endpoint_kind {
 	ENDPOINT_KIND_GATEWAY,
 };
 
-/* An endpoint is usable in states UNKNOWN (nobody watches it) and UP. */
+/*
+ * An endpoint is usable in states UNKNOWN (nobody watches it) and UP. The word of an endpoint that is watched says so and no more:
+ * whether it is usable says the one of struct liveness, which has another writer.
+ */
 enum endpoint_state {
 	ENDPOINT_STATE_INVALID, /* the sentinel: no such endpoint */
 	ENDPOINT_STATE_UNKNOWN,
 	ENDPOINT_STATE_UP,
 	ENDPOINT_STATE_STALE,
 	ENDPOINT_STATE_ADMIN_DOWN,
+	ENDPOINT_STATE_WATCHED,
 };
 
 enum route_kind {
@@ -123,14 +127,22 @@ enum member_flags {
 	MEMBER_LISTED = 0x02, /* named by the tenant itself, not only by its VMs and routes */
 };
 
+/* RFC 5880 section 4.1, by its numbers. */
+enum bfd_auth {
+	BFD_AUTH_NONE = 0,
+	BFD_AUTH_KEYED_SHA1 = 4,
+	BFD_AUTH_METICULOUS_KEYED_SHA1 = 5,
+};
+
 /* What a name in the names map belongs to. */
 enum object_kind {
 	OBJECT_KIND_NONE,
 	OBJECT_KIND_PROFILE,
 	OBJECT_KIND_ENDPOINT,
 	OBJECT_KIND_TENANT,
-	OBJECT_KIND_CIRCUIT, /* "tenant/circuit" */
-	OBJECT_KIND_PORT,    /* index is the ifindex */
+	OBJECT_KIND_CIRCUIT,  /* "tenant/circuit" */
+	OBJECT_KIND_PORT,     /* index is the ifindex */
+	OBJECT_KIND_KEY_FILE, /* of a profile's BFD: a path, index is the profile's */
 };
 
 /* Why a packet was dropped. docs/operations.md has the remedy of each; a unit test compares. */
@@ -162,6 +174,11 @@ enum drop_reason {
 	DROP_CRITICAL_OPTION, /* Geneve option that must be understood, and is not (RFC 8926 3.5) */
 	DROP_POLICY,          /* the only path there is, the policy forbids */
 	DROP_RATE_LIMIT,      /* above the rate of its profile or tenant */
+	DROP_LIVENESS_STRANGER, /* BFD from an address that is no endpoint */
+	DROP_LIVENESS_TTL, /* BFD of a neighbour with another TTL than 255: it passed a router */
+	DROP_LIVENESS_VERSION, /* BFD of another version than 1 */
+	DROP_LIVENESS_LENGTH,  /* BFD that is cut short, or says that it is longer than it is */
+	DROP_LIVENESS_DISCRIMINATOR, /* BFD for a session that the edge does not have */
 	DROP_REASON_COUNT,
 };
 
@@ -357,6 +374,19 @@ struct endpoint {
 	__u8 kind;
 } __attribute__((aligned(8)));
 
+/* Of an endpoint whose BFD session the host keeps. All zero: there is none yet, and the endpoint is used. */
+struct liveness {
+	__u32 discriminator; /* the edge's own: what the endpoint calls the session */
+	__u16 detect_ms;     /* silence by liveness_clock that makes it stale; 0: only state does */
+	__u8 state;          /* enum endpoint_state: UNKNOWN, UP or STALE */
+	__u8 reserved;
+} __attribute__((aligned(8)));
+
+/* Nanoseconds by the clock of liveness. It goes while the host that listens for BFD does, and stands still with it. */
+struct liveness_time {
+	__u64 ns;
+};
+
 struct circuit {
 	__u32 record; /* live slot in circuit_records */
 	__u16 tenant;
@@ -542,6 +572,11 @@ struct profile_detail {
 	__u32 bfd_multiplier;
 	__u64 rate;  /* bit/s; 0: no limit. profile_limits has it rounded */
 	__u64 burst; /* bytes */
+	__u32 bfd_hold_down_us;
+	__u8 bfd_multihop;
+	__u8 bfd_auth; /* enum bfd_auth */
+	__u8 bfd_key_id;
+	__u8 reserved;
 };
 
 struct tenant_detail {

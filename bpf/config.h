@@ -39,6 +39,7 @@ struct features {
 	__u8 mss_clamp;    /* a profile */
 	__u8 udp_checksum; /* a profile has it full */
 	__u8 dscp_uniform; /* a profile takes the outer DSCP over */
+	__u8 liveness;     /* a profile has BFD */
 };
 
 const volatile struct features features = {};
@@ -64,6 +65,7 @@ struct abi_numbers {
 	enum transmit transmit;
 	enum member_flags member_flags;
 	enum object_kind object_kind;
+	enum bfd_auth bfd_auth;
 	enum drop_reason drop_reason;
 };
 

@@ -30,6 +30,8 @@ DEFINE_WORD(circuit)
 DEFINE_WORD(circuit_peer)
 DEFINE_WORD(path_mtu)
 DEFINE_WORD(rate_limit)
+DEFINE_WORD(liveness)
+DEFINE_WORD(liveness_time)
 
 static __always_inline struct profile profile_get(__u32 index)
 {

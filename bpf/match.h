@@ -9,6 +9,7 @@
 #define UNUM_MATCH_H
 
 #include "inner.h"
+#include "liveness.h"
 #include "lookup.h"
 
 /* What the outer headers say. */
@@ -44,8 +45,9 @@ static __always_inline struct transport transport_read(struct cursor cursor, __u
 }
 
 /* Tunnel packet or not, by addresses and port; a known source also names its endpoint. */
-static __always_inline outcome match_tunnel(const struct iphdr *ip, struct transport transport,
-					    struct packet *packet, struct outer *outer)
+static __always_inline outcome match_tunnel(struct xdp_md *ctx, const struct iphdr *ip,
+					    struct transport transport, struct packet *packet,
+					    struct outer *outer)
 {
 	struct source4_slot source = {};
 	bool known = source_find(ip->saddr, ip->daddr, &source);
@@ -63,6 +65,10 @@ static __always_inline outcome match_tunnel(const struct iphdr *ip, struct trans
 		outer->encapsulation = source.encapsulation;
 		return OUTCOME_CONTINUE;
 	}
+	if (features.liveness && !transport.nvgre && is_liveness_port(transport.port) &&
+	    (known || is_edge_address(ip->daddr)))
+		return liveness_hear(ctx, ETHERNET_BYTES + ip->ihl * 4, known ? source.endpoint : 0,
+				     ip->ttl);
 	if (!service_find(ip->daddr, transport.port, transport.nvgre ? IPPROTO_GRE : IPPROTO_UDP))
 		return OUTCOME_PASS;
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK))
@@ -87,12 +93,12 @@ static __always_inline outcome match_outer4(struct xdp_md *ctx, struct packet *p
 	if (ip->ihl > 5) {
 		transport =
 			transport_read(cursor_at(ctx, ETHERNET_BYTES + ip->ihl * 4), ip->protocol);
-		end = match_tunnel(ip, transport, packet, outer);
+		end = match_tunnel(ctx, ip, transport, packet, outer);
 		/* Nobody's tunnel has IP options: RFC 7348 shows none, and they are an attack's tool. */
 		return end ? end : OUTCOME_DROP(DROP_BAD_TUNNEL_HEADER);
 	}
 	transport = transport_read(cursor, ip->protocol);
-	end = match_tunnel(ip, transport, packet, outer);
+	end = match_tunnel(ctx, ip, transport, packet, outer);
 	if (end)
 		return end;
 
@@ -155,6 +161,9 @@ __noinline outcome match_outer6(struct xdp_md *ctx, struct packet *packet, struc
 		port = udp->dest;
 	if (!known || source.fields.port != port ||
 	    (source.fields.encapsulation == ENCAPSULATION_NVGRE) != gre) {
+		if (features.liveness && !gre && is_liveness_port(port))
+			return liveness_hear(ctx, ETHERNET_BYTES + IPV6_BYTES,
+					     known ? source.fields.endpoint : 0, ip->hop_limit);
 		if (!service6_find(service6_key(port, gre ? IPPROTO_GRE : IPPROTO_UDP), &local))
 			return OUTCOME_PASS;
 		return OUTCOME_DROP(known ? DROP_TUNNEL_MISMATCH : DROP_UNKNOWN_ENDPOINT);

@@ -13,6 +13,7 @@
 #ifndef UNUM_SELECT_H
 #define UNUM_SELECT_H
 
+#include "liveness.h"
 #include "lookup.h"
 
 /* What of a packet decides which endpoints it may take. */
@@ -64,6 +65,15 @@ static __always_inline bool is_forbidden(__u8 policy, __u8 kind)
 	       (policy == PATH_POLICY_GATEWAY_ONLY && kind == ENDPOINT_KIND_SERVER);
 }
 
+/* As far as anybody knows. An endpoint that nobody watches costs no further look. */
+static __always_inline bool is_answering(struct endpoint endpoint, __u32 index)
+{
+	if (endpoint.state == ENDPOINT_STATE_UNKNOWN || endpoint.state == ENDPOINT_STATE_UP)
+		return true;
+	return features.liveness && endpoint.state == ENDPOINT_STATE_WATCHED &&
+	       !liveness_is_stale(index);
+}
+
 /* Why an endpoint was refused; DROP_NONE: it was taken, and slot names its tunnel. */
 static __always_inline __u32 select_refusal(struct origin origin, __u32 index,
 					    const struct tunnel **tunnel, __u32 *slot)
@@ -77,7 +87,7 @@ static __always_inline __u32 select_refusal(struct origin origin, __u32 index,
 		return DROP_SPLIT_HORIZON;
 	if (features.policy && is_forbidden(origin.policy, endpoint.kind))
 		return DROP_POLICY;
-	if (endpoint.state != ENDPOINT_STATE_UP && endpoint.state != ENDPOINT_STATE_UNKNOWN)
+	if (!is_answering(endpoint, index))
 		return DROP_NO_PATH;
 	*slot = endpoint.tunnel;
 	*tunnel = tunnel_get(endpoint.tunnel);

@@ -2,8 +2,9 @@
 
 import type { InterfaceAddress, InterfaceAddress6, IpAddress, Mac } from "../address/index.ts";
 import { comparePrefix, ipFamily } from "../address/index.ts";
-import type { LearnedPeer, Observed, PathMtu, Plane } from "../dataplane/index.ts";
-import { observePorts, readLearnedPeers, readPathMtus } from "../dataplane/index.ts";
+import type { EndpointState } from "../control/state.ts";
+import type { LearnedPeer, LivenessRow, Observed, PathMtu, Plane } from "../dataplane/index.ts";
+import { observePorts, readLearnedPeers, readLiveness, readPathMtus } from "../dataplane/index.ts";
 import type { Circuit, Gateway, Model, RateLimit, Server } from "../model/index.ts";
 import { durationText, rateText, sizeText } from "../model/index.ts";
 import { readInterfaces } from "../netlink/index.ts";
@@ -73,6 +74,7 @@ function endpointItems<T extends Server | Gateway>(
   endpoints: ReadonlyMap<string, T>,
 ) {
   const pathMtus: ReadonlyMap<string, PathMtu> = readPathMtus(plane, observed.indexes);
+  const liveness = readLiveness(plane, observed.indexes);
   const names = new Map([...readInterfaces()].map(([name, { ifindex }]) => [ifindex, name]));
   return sorted(endpoints).map(([name, endpoint]) => {
     const nextHop = observed.state?.nextHops.get(name);
@@ -82,7 +84,7 @@ function endpointItems<T extends Server | Gateway>(
       family: ipFamily(endpoint.address),
       encapsulation: model.profiles.get(endpoint.profile)?.encapsulation,
       profile: endpoint.profile,
-      state: observed.endpointStates.get(name) ?? "unknown",
+      state: stateOf(observed.endpointStates.get(name), liveness.get(name)),
       interface: nextHop && names.get(nextHop.ifindex),
       nextHop: nextHop?.nextHopMac ?? "unresolved",
       mtu: nextHop?.mtuBytes,
@@ -91,6 +93,11 @@ function endpointItems<T extends Server | Gateway>(
       endpoint,
     };
   });
+}
+
+/** What packets go by: the endpoint's own word, or where that says that it is watched, its liveness. */
+function stateOf(own: EndpointState | undefined, liveness: LivenessRow | undefined): EndpointState {
+  return own === "watched" ? (liveness?.state ?? "unknown") : (own ?? "unknown");
 }
 
 type EndpointItem = Omit<ReturnType<typeof endpointItems>[number], "endpoint">;
@@ -178,7 +185,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
       "mss clamp": ({ mssClamp }) => mssClamp,
       rate: ({ rateLimit }) => rate(rateLimit),
       burst: ({ rateLimit }) => burst(rateLimit),
-      bfd: ({ bfd }) => bfd && `${durationText(bfd.intervalUs)} x ${bfd.multiplier}`,
+      bfd: ({ bfd }) => bfd && `${durationText(bfd.intervalUs)} x ${bfd.multiplier}${bfd.multihop ? " multihop" : ""}`,
     },
   ),
   servers: view(

@@ -55,6 +55,9 @@ export function profile(profile: Profile): Fields {
     ...rateLimit(profile.rateLimit),
     "bfd.interval": profile.bfd && durationText(profile.bfd.intervalUs),
     "bfd.multiplier": profile.bfd?.multiplier.toString(),
+    "bfd.multihop": profile.bfd && String(profile.bfd.multihop),
+    "bfd.holdDown": profile.bfd && durationText(profile.bfd.holdDownUs),
+    "bfd.auth": profile.bfd?.auth && `${profile.bfd.auth.type} ${profile.bfd.auth.keyId} ${profile.bfd.auth.keyFile}`,
   };
 }
 

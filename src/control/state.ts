@@ -27,8 +27,8 @@ export interface NextHop {
   readonly transmit: Transmit;
 }
 
-/** An endpoint's liveness. Unknown: nobody watches it, and it is used. */
-export type EndpointState = "unknown" | "up" | "stale" | "admin_down";
+/** An endpoint's word. Unknown: nobody watches it, and it is used. Watched: its liveness is kept elsewhere, by the daemon. */
+export type EndpointState = "unknown" | "up" | "stale" | "admin_down" | "watched";
 
 export interface State {
   readonly model: Model;

@@ -8,7 +8,7 @@
 import { WORD_BYTES } from "../bpf/bucket-table.ts";
 import { gracePeriod } from "../bpf/system.ts";
 import { resetTraffic } from "./counters.ts";
-import { forgetPathMtus, forgetPeers } from "./forget.ts";
+import { forgetEndpoints, forgetPeers } from "./forget.ts";
 import type { Observed } from "./observe.ts";
 import { observe } from "./observe.ts";
 import type { Plane } from "./plane.ts";
@@ -84,7 +84,7 @@ function putAll(plane: Plane, writes: Writes, observed: Observed): void {
   for (const [key, text] of writes.names.puts) plane.map("names").update(fromHex(key), layout.encode("name", { text }));
   // The MAC that packets read is all in the first word; the addresses after it are for user space.
   if (writes.edge) plane.array("edge").write(0, writes.desired.edge);
-  forgetPathMtus(plane, writes, observed);
+  forgetEndpoints(plane, writes, observed);
   putProfiles(plane, writes, observed);
   putEndpoints(plane, writes, observed);
   putTenants(plane, writes, observed);

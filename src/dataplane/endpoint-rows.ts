@@ -4,7 +4,7 @@ import type { IpAddress } from "../address/index.ts";
 import { ipFamily, ipv4FromNumber, macFromBytes, macToBytes, ZERO_MAC } from "../address/index.ts";
 import type { EndpointState, NextHop, Transmit } from "../control/state.ts";
 import { UnumError } from "../errors.ts";
-import type { Edge, Gateway, Server } from "../model/index.ts";
+import type { Edge, Gateway, Profile, Server } from "../model/index.ts";
 import { addressWords, ipv6FromWords } from "./ip-words.ts";
 import type { RowBuilder } from "./row-builder.ts";
 import type { RowReader } from "./row-reader.ts";
@@ -24,19 +24,19 @@ export function compileEndpoint(
   endpoint: Server | Gateway,
 ): void {
   const { layout, model } = builder;
-  const { state, endpointStates } = builder.input;
+  const { state: desired, endpointStates } = builder.input;
   const index = builder.index("endpoint", name);
-  const nextHop = state.nextHops.get(name);
+  const nextHop = desired.nextHops.get(name);
   const standby = "standby" in endpoint && endpoint.standby !== undefined ? endpoint.standby : undefined;
-  const liveness = (endpointStates.get(name) ?? "unknown").toUpperCase();
   const local = localAddress(model.edge, name, endpoint.address);
   const profile = model.profiles.get(endpoint.profile);
   if (profile === undefined)
     throw new UnumError("INTERNAL", `compile endpoint ${name}: no profile ${endpoint.profile}`);
+  const state = ownState(endpointStates.get(name), profile).toUpperCase();
 
   const word = layout.encode("endpoint", {
     standby: standby === undefined ? 0 : builder.index("endpoint", standby),
-    state: layout.number("endpoint_state", `ENDPOINT_STATE_${liveness}`),
+    state: layout.number("endpoint_state", `ENDPOINT_STATE_${state}`),
     kind: layout.number("endpoint_kind", `ENDPOINT_KIND_${kind}`),
   });
   const record = layout.encode("tunnel", {
@@ -56,6 +56,12 @@ export function compileEndpoint(
   builder.name("ENDPOINT", index, name);
   compileSource(builder, endpoint.address, local, index, profile);
   compileService(builder, local, profile);
+}
+
+/** What somebody stored by hand stays; else the profile says whether the endpoint is watched. How it fares is not told here. */
+function ownState(stored: EndpointState | undefined, profile: Profile): EndpointState {
+  if (stored !== undefined && stored !== "unknown" && stored !== "watched") return stored;
+  return profile.bfd === undefined ? "unknown" : "watched";
 }
 
 export interface DecodedEndpoints {

@@ -19,6 +19,7 @@ const PARTS = {
   mss_clamp: "the MSS clamp",
   udp_checksum: "UDP checksums of tunnels",
   dscp_uniform: "DSCP taken over by decapsulation",
+  liveness: "BFD",
 } as const;
 
 export type Feature = keyof typeof PARTS;
@@ -66,6 +67,7 @@ export function neededFeatures(model: Model): ReadonlySet<Feature> {
     mss_clamp: profile(({ mssClamp }) => mssClamp === "auto"),
     udp_checksum: profile(({ udpChecksum }) => udpChecksum === "full"),
     dscp_uniform: profile(({ decapsulationDscp }) => decapsulationDscp === "copy"),
+    liveness: profile(({ bfd }) => bfd !== undefined),
   };
   return new Set((Object.keys(needed) as Feature[]).filter((feature) => needed[feature]));
 }

@@ -23,11 +23,15 @@ export function forgetPeers(plane: Plane, index: number, row: WordAndRecord, old
   if (now6 !== before6) storeWord(plane, "circuit_peers6", index, ZERO);
 }
 
-/** Path MTUs of endpoints that are new to their index, that moved, or whose tunnels get another form. */
-export function forgetPathMtus(plane: Plane, writes: Writes, observed: Observed): void {
+/** Path MTUs of endpoints that are new to their index, that moved, or whose tunnels get another form; and whether they answered. */
+export function forgetEndpoints(plane: Plane, writes: Writes, observed: Observed): void {
   const now = ways(plane, writes.desired.endpoints, writes.desired.profiles);
   const before = ways(plane, observed.rows.endpoints, observed.rows.profiles);
-  for (const [index, way] of now) if (before.get(index) !== way) storeWord(plane, "path_mtus", index, ZERO);
+  for (const [index, way] of now) {
+    if (before.get(index) === way) continue;
+    storeWord(plane, "path_mtus", index, ZERO);
+    storeWord(plane, "liveness", index, ZERO);
+  }
 }
 
 function ways(

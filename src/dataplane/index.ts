@@ -7,6 +7,8 @@ export { moveNextHops } from "./hop-step.ts";
 export type { Indexes } from "./indexes.ts";
 export type { LearnedPeer, PathMtu } from "./learned.ts";
 export { readLearnedPeers, readPathMtus } from "./learned.ts";
+export type { Liveness, LivenessRow } from "./liveness.ts";
+export { DETECT_MS_MAX, LivenessMaps, readLiveness } from "./liveness.ts";
 export type { Observed } from "./observe.ts";
 export { observe, readIndexes } from "./observe.ts";
 export { DEFAULT_PIN_DIRECTORY, PinDirectory } from "./pins.ts";

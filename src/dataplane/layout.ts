@@ -23,6 +23,7 @@ export type StructName =
   | "endpoint"
   | "circuit"
   | "circuit_peer"
+  | "liveness"
   | "path_mtu"
   | "rate_limit"
   | "edge"

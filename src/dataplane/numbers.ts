@@ -19,10 +19,12 @@ const NUMBERED: Readonly<
     policy: ["path_policy", "one"],
   },
   endpoint: { state: ["endpoint_state", "one"], kind: ["endpoint_kind", "one"] },
+  liveness: { state: ["endpoint_state", "one"] },
   circuit: { flags: ["circuit_flags", "bits"] },
   tunnel: { transmit: ["transmit", "one"] },
   circuit_record: { transmit: ["transmit", "one"] },
   route: { kind: ["route_kind", "one"] },
+  profile_detail: { bfd_auth: ["bfd_auth", "one"] },
   name_key: { kind: ["object_kind", "one"] },
 };
 

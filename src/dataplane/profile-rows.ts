@@ -1,11 +1,11 @@
 // Profiles ↔ rows of profiles, profile_limits and profile_details.
 
-import type { Encapsulation, Profile } from "../model/index.ts";
+import type { Bfd, BfdAuth, Encapsulation, Profile } from "../model/index.ts";
 import { DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "../model/index.ts";
 import type { Layout } from "./layout.ts";
 import { limitDetail, limitOfDetail, limitWord } from "./limits.ts";
 import type { RowBuilder } from "./row-builder.ts";
-import type { RowReader } from "./row-reader.ts";
+import type { Field, RowReader } from "./row-reader.ts";
 
 /** Each flag, and when a profile has it. */
 const FLAGS: readonly (readonly [name: string, isSet: (profile: Profile) => boolean])[] = [
@@ -45,11 +45,42 @@ export function compileProfile(builder: RowBuilder, name: string, profile: Profi
     const detail = layout.encode("profile_detail", {
       bfd_interval_us: bfd?.intervalUs ?? 0,
       bfd_multiplier: bfd?.multiplier ?? 0,
+      bfd_hold_down_us: bfd?.holdDownUs ?? 0,
+      bfd_multihop: bfd?.multihop === true ? 1 : 0,
+      bfd_auth: authNumber(layout, bfd?.auth),
+      bfd_key_id: bfd?.auth?.keyId ?? 0,
       ...(rateLimit && limitDetail(rateLimit)),
     });
     builder.profileDetails.set(index, detail);
   }
   builder.name("PROFILE", index, name);
+  if (bfd?.auth !== undefined) builder.name("KEY_FILE", index, bfd.auth.keyFile);
+}
+
+/** Types of authentication as C names them: BFD_AUTH_KEYED_SHA1 is "keyed-sha1". */
+const authName = (type: string): string => type.toUpperCase().replaceAll("-", "_");
+
+function authNumber(layout: Layout, auth: BfdAuth | undefined): number {
+  return layout.number("bfd_auth", `BFD_AUTH_${authName(auth?.type ?? "none")}`);
+}
+
+/** What profile_detail has of BFD; undefined: none. */
+function bfdOf(reader: RowReader, index: number, detail: Field | undefined): Bfd | undefined {
+  const row = (detail ?? {}) as Readonly<Record<string, number | undefined>>;
+  const intervalUs = row.bfd_interval_us ?? 0;
+  if (intervalUs === 0) return undefined;
+  const types = reader.layout.names("bfd_auth", "BFD_AUTH_");
+  const type = types.get(row.bfd_auth ?? 0)?.replaceAll("_", "-") as BfdAuth["type"] | "none" | undefined;
+  const keyFile = reader.names["key-file"].get(index);
+  return {
+    intervalUs,
+    multiplier: row.bfd_multiplier ?? 0,
+    multihop: row.bfd_multihop === 1,
+    holdDownUs: row.bfd_hold_down_us ?? 0,
+    ...(type !== undefined && type !== "none" && keyFile !== undefined
+      ? { auth: { type, keyId: row.bfd_key_id ?? 0, keyFile } }
+      : {}),
+  };
 }
 
 type ProfileRow = Record<"port" | "ttl" | "dscp" | "encapsulation" | "flags" | "mtu", number>;
@@ -68,7 +99,7 @@ export function decodeProfiles(reader: RowReader): Map<string, Profile> {
     const detailBytes = rows.profileDetails.get(index);
     const detail = detailBytes && reader.fields("profile_detail", detailBytes);
     const rateLimit = has("PROFILE_RATE_LIMIT") ? limitOfDetail(detail) : undefined;
-    const intervalUs = (detail?.bfd_interval_us ?? 0) as number;
+    const bfd = bfdOf(reader, index, detail);
     profiles.set(name, {
       encapsulation: encapsulation as Encapsulation,
       ...(row.port === 0 ? {} : { port: row.port }),
@@ -82,7 +113,7 @@ export function decodeProfiles(reader: RowReader): Map<string, Profile> {
       ...(row.mtu === 0 ? {} : { mtuBytes: row.mtu }),
       mssClamp: has("PROFILE_MSS_CLAMP") ? "auto" : "off",
       ...(rateLimit === undefined ? {} : { rateLimit }),
-      ...(intervalUs === 0 ? {} : { bfd: { intervalUs, multiplier: detail?.bfd_multiplier as number } }),
+      ...(bfd === undefined ? {} : { bfd }),
     });
   }
   if (!profiles.has(DEFAULT_PROFILE_NAME)) profiles.set(DEFAULT_PROFILE_NAME, DEFAULT_PROFILE);

@@ -17,7 +17,8 @@ export interface DecodeInput {
 }
 
 export type Field = Record<string, unknown>;
-export type IndexedKind = IndexKind | "port";
+/** A key file is a name that a profile has beside its own. */
+export type IndexedKind = IndexKind | "port" | "key-file";
 
 export type NamesByIndex = Readonly<Record<IndexedKind, ReadonlyMap<number, string>>>;
 
@@ -30,10 +31,11 @@ export function namesByIndex(layout: Layout, rows: Rows["names"], problem: (text
     tenant: new Map(),
     circuit: new Map(),
     port: new Map(),
+    "key-file": new Map(),
   };
   for (const [key, name] of rows) {
     const { kind, index } = layout.decode("name_key", fromHex(key)) as unknown as { kind: number; index: number };
-    const room = names[kinds.get(kind) as IndexedKind];
+    const room = names[kinds.get(kind)?.replace("_", "-") as IndexedKind];
     if (room === undefined) problem(`names: ${JSON.stringify(name)} is of kind ${kind}, which does not exist`);
     else room.set(index, name);
   }

@@ -4,6 +4,7 @@
 import type { IpPrefix } from "../address/index.ts";
 import { macFromIp, parseIpv4 } from "../address/index.ts";
 import type {
+  Bfd,
   Circuit,
   Edge,
   Gateway,
@@ -112,9 +113,6 @@ export function readProfile(reader: Reader, input: Plain, steps: Steps): Profile
   if (read === undefined) return undefined;
   const { port, mtu, rateLimit: _, bfd: __, ...profile } = read;
   const parts = partsOf<"rateLimit" | "bfd">(input);
-  const bfdSteps = [...steps, "bfd"];
-  const bfd = parts.bfd === undefined ? undefined : reader.object("bfd", shapes.bfd, parts.bfd, bfdSteps);
-  if (bfd !== undefined) reader.notice(bfdSteps, "liveness is not watched by this version");
   const ownPort = profile.encapsulation === "nvgre" ? undefined : DEFAULT_PORTS[profile.encapsulation];
   return Object.freeze({
     ...profile,
@@ -122,8 +120,24 @@ export function readProfile(reader: Reader, input: Plain, steps: Steps): Profile
       port: port ?? ownPort,
       mtuBytes: mtu,
       rateLimit: readRateLimit(reader, parts.rateLimit, [...steps, "rateLimit"]),
-      bfd: bfd && Object.freeze({ intervalUs: bfd.interval, multiplier: bfd.multiplier }),
+      bfd: readBfd(reader, parts.bfd, [...steps, "bfd"]),
     }),
+  });
+}
+
+function readBfd(reader: Reader, input: Plain | undefined, steps: Steps): Bfd | undefined {
+  if (input === undefined) return undefined;
+  const read = reader.object("bfd", shapes.bfd, input, steps);
+  const { auth: given } = partsOf<"auth">(input);
+  const auth = given === undefined ? undefined : reader.object("auth", shapes.bfdAuth, given, [...steps, "auth"]);
+  if (read === undefined) return undefined;
+  const { interval: intervalUs, multiplier, multihop, holdDown: holdDownUs } = read;
+  return Object.freeze({
+    intervalUs,
+    multiplier,
+    multihop,
+    holdDownUs,
+    ...defined({ auth: auth && Object.freeze(auth) }),
   });
 }
 

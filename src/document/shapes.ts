@@ -2,7 +2,7 @@
 // lists between the objects are walked by build.ts, so that one bad object does not hide the others.
 
 import { z } from "zod";
-import { DEFAULT_POLICY, DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "../model/index.ts";
+import { DEFAULT_BFD_HOLD_DOWN_US, DEFAULT_POLICY, DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "../model/index.ts";
 import * as field from "./fields.ts";
 
 const section = z.unknown().optional();
@@ -66,7 +66,19 @@ export const profile = z.strictObject({
 
 export const rateLimit = z.strictObject({ rate: field.rate, burst: field.size.optional() });
 
-export const bfd = z.strictObject({ interval: field.durationUs, multiplier: field.integer("a multiplier") });
+export const bfd = z.strictObject({
+  interval: field.durationUs,
+  multiplier: field.integer("a multiplier"),
+  multihop: field.boolean.default(false),
+  holdDown: field.durationUs.default(DEFAULT_BFD_HOLD_DOWN_US),
+  auth: section,
+});
+
+export const bfdAuth = z.strictObject({
+  type: field.choice("keyed-sha1", "meticulous-keyed-sha1"),
+  keyId: field.integer("the number of a key"),
+  keyFile: field.path,
+});
 
 const profileName = field.name("a profile").default(DEFAULT_PROFILE_NAME);
 

@@ -24,10 +24,18 @@ export const RANGES = {
   /** RFC 5880 section 6.8.1: 32 bits of microseconds, and a multiplier of 8 bits. */
   bfdIntervalUs: { min: 1000, max: 60_000_000 },
   bfdMultiplier: { min: 1, max: 255 },
+  bfdHoldDownUs: { min: 0, max: 600_000_000 },
+  bfdKeyId: { min: 0, max: 255 },
 } as const satisfies Record<string, Range>;
 
 /** Tenants, circuits, and servers and gateways together: OBJECTS_MAX of bpf/maps.h, less the sentinel. */
 export const OBJECTS_MAX = 16383;
+
+/** One slow packet of BFD, so that a session has also been up at its own pace. */
+export const DEFAULT_BFD_HOLD_DOWN_US = 1_000_000;
+
+/** Bytes of a path that the map names keeps. */
+export const KEY_FILE_MAX = 127;
 
 /** Elements of the map profiles, less the sentinel. */
 export const PROFILES_MAX = 1023;

@@ -78,10 +78,23 @@ export interface RateLimit {
   readonly burstBytes: number;
 }
 
-/** Timers of RFC 5880. Dead after interval × multiplier. */
+/** RFC 5880. An endpoint is silent after interval × multiplier. */
 export interface Bfd {
   readonly intervalUs: number;
   readonly multiplier: number;
+  /** RFC 5883: the endpoint is routers away. Else it is on the same network, and a packet that passed a router counts for nothing. */
+  readonly multihop: boolean;
+  /** How long its session has to be up before an endpoint that was silent is used again. */
+  readonly holdDownUs: number;
+  readonly auth?: BfdAuth;
+}
+
+/** RFC 5880 section 6.7.4. */
+export interface BfdAuth {
+  readonly type: "keyed-sha1" | "meticulous-keyed-sha1";
+  readonly keyId: number;
+  /** Absolute path of the file that has the secret. The secret itself is in no document and in no map. */
+  readonly keyFile: string;
 }
 
 export interface Server {

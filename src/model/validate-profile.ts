@@ -3,10 +3,10 @@
 import { ipFamily } from "../address/index.ts";
 import type { Validation } from "./checks.ts";
 import { requireRange, requireRateLimit } from "./checks.ts";
-import { RANGES } from "./limits.ts";
+import { KEY_FILE_MAX, RANGES } from "./limits.ts";
 import { overheadBytes, SMALLEST_MTU_BYTES, usesInner6 } from "./overhead.ts";
 import type { ModelPath } from "./problems.ts";
-import type { Profile } from "./types.ts";
+import type { Bfd, Profile } from "./types.ts";
 
 export function validateProfiles(validation: Validation): void {
   for (const [name, profile] of validation.model.profiles) validateProfile(validation, name, profile);
@@ -36,6 +36,23 @@ function validateProfile(validation: Validation, name: string, profile: Profile)
     validation.problems.add(path("bfd", "interval"), message);
   }
   requireRange(validation, path("bfd", "multiplier"), profile.bfd.multiplier, RANGES.bfdMultiplier);
+  validateBfdRest(validation, path, profile.bfd);
+}
+
+function validateBfdRest(
+  { problems }: Validation,
+  path: (...rest: string[]) => ModelPath,
+  { holdDownUs, auth }: Bfd,
+): void {
+  const { min, max } = RANGES.bfdHoldDownUs;
+  if (holdDownUs < min || holdDownUs > max)
+    problems.add(path("bfd", "holdDown"), `${holdDownUs}us is out of range, expected 0us to 600s`);
+  if (auth === undefined) return;
+  const { keyId, keyFile } = auth;
+  if (!Number.isInteger(keyId) || keyId < RANGES.bfdKeyId.min || keyId > RANGES.bfdKeyId.max)
+    problems.add(path("bfd", "auth", "keyId"), `${keyId} is out of range, expected 0 to 255`);
+  if (!keyFile.startsWith("/") || Buffer.byteLength(keyFile) > KEY_FILE_MAX)
+    problems.add(path("bfd", "auth", "keyFile"), `expected an absolute path of at most ${KEY_FILE_MAX} bytes`);
 }
 
 /** Outer packets must have room for the smallest inner packet of each family that tenants use. */

@@ -25,6 +25,7 @@ import {
 } from "../../src/address/index.ts";
 import type { Interface, NextHop, State } from "../../src/control/state.ts";
 import type {
+  Bfd,
   Circuit,
   Edge,
   Encapsulation,
@@ -101,9 +102,18 @@ function profile(g: Generator): Profile {
     ...(chance(g, 50) ? { mtuBytes: g(fc.integer, { min: 1350, max: 65535 }) } : {}),
     mssClamp: oneOf(g, ["off", "auto"]),
     ...(chance(g, 30) ? { rateLimit: rateLimit(g) } : {}),
-    ...(chance(g, 50)
-      ? { bfd: { intervalUs: g(fc.integer, { min: 1000, max: 60_000_000 }), multiplier: g(fc.nat, { max: 254 }) + 1 } }
-      : {}),
+    ...(chance(g, 50) ? { bfd: bfd(g) } : {}),
+  };
+}
+
+function bfd(g: Generator): Bfd {
+  const type = oneOf(g, ["keyed-sha1", "meticulous-keyed-sha1"] as const);
+  return {
+    intervalUs: g(fc.integer, { min: 1000, max: 60_000_000 }),
+    multiplier: g(fc.nat, { max: 254 }) + 1,
+    multihop: g(fc.boolean),
+    holdDownUs: g(fc.nat, { max: 600_000_000 }),
+    ...(chance(g, 30) ? { auth: { type, keyId: g(fc.nat, { max: 255 }), keyFile: `/etc/unum/${g(fc.nat)}.key` } } : {}),
   };
 }
 

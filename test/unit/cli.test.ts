@@ -184,10 +184,8 @@ describe("a use that does not exist ends with status 2, and nothing on stdout", 
 describe("check", () => {
   test("counts what a good document says, on stdout", async () => {
     const { status, stdout, stderr } = await unum("check", FULL);
-    expect(status).toBe(0);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toBe(`${FULL}: valid: 4 servers, 3 gateways, 4 tenants, 5 circuits, 5 routes, 6 VMs\n`);
-    // What this version leaves undone is no data.
-    for (const line of stderr.trim().split("\n")) expect(line).toMatch(/^unum: .*full\.yaml: /);
   });
 
   test("--json has the same as fields", async () => {

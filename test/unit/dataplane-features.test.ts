@@ -60,6 +60,7 @@ describe("a model needs", () => {
     ["a tenant's limit", { tenant: "rateLimit: {rate: 1Mbit/s}" }, ["rate_limit"]],
     ["the clamp", { profile: "mssClamp: auto" }, ["mss_clamp"]],
     ["checksums", { profile: "udpChecksum: full" }, ["udp_checksum"]],
+    ["BFD", { profile: "bfd: {interval: 1s, multiplier: 3}" }, ["liveness"]],
     ["the uniform model", { profile: "decapsulationDscp: copy" }, ["dscp_uniform"]],
   ])("for %s", (_, parts, features) => {
     expect(needed(parts)).toEqual(features);

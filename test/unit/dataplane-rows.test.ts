@@ -80,14 +80,19 @@ describe("rows", () => {
           expect(decoded.state).toEqual(wanted);
           expect(decoded.indexes).toEqual(compiled.indexes);
           const names = [...wanted.model.servers.keys(), ...wanted.model.gateways.keys()];
-          expect(decoded.endpointStates).toEqual(new Map(names.map((name) => [name, "unknown"])));
+          const { servers, gateways, profiles } = wanted.model;
+          const isWatched = (name: string) =>
+            profiles.get((servers.get(name) ?? gateways.get(name))?.profile ?? "")?.bfd !== undefined;
+          expect(decoded.endpointStates).toEqual(
+            new Map(names.map((name) => [name, isWatched(name) ? "watched" : "unknown"])),
+          );
         }
       }),
       { numRuns: 300 },
     );
   });
 
-  test("keep liveness, which is not of the model", () => {
+  test("keep a state that was stored by hand", () => {
     fc.assert(
       fc.property(
         state,

@@ -290,6 +290,23 @@ const numbers: Row[] = [
   ],
   ["an interval too long", profile("bfd: {interval: §61s, multiplier: 3}"), "61000000us is out of range"],
   ["multiplier 0", profile("bfd: {interval: 1s, multiplier: §0}"), "expected 1 to 255"],
+  ["a hold-down too long", profile("bfd: {interval: 1s, multiplier: 3, holdDown: §601s}"), "expected 0us to 600s"],
+  ["multihop as text", profile("bfd: {interval: 1s, multiplier: 3, multihop: §far}"), "expected true or false"],
+  [
+    "authentication by MD5",
+    profile("bfd: {interval: 1s, multiplier: 3, auth: {type: §keyed-md5, keyId: 1, keyFile: /k}}"),
+    "expected keyed-sha1 or meticulous-keyed-sha1",
+  ],
+  [
+    "a key of 9 bits",
+    profile("bfd: {interval: 1s, multiplier: 3, auth: {type: keyed-sha1, keyId: §256, keyFile: /k}}"),
+    "256 is out of range, expected 0 to 255",
+  ],
+  [
+    "a key file from somewhere",
+    profile("bfd: {interval: 1s, multiplier: 3, auth: {type: keyed-sha1, keyId: 1, keyFile: §bfd.key}}"),
+    "expected an absolute path",
+  ],
   ["no multiplier", profile("§bfd: {interval: 1s}"), "bfd.multiplier: missing"],
 ];
 

@@ -19,7 +19,7 @@ describe("a document with everything", () => {
   test("is the model that it says", () => {
     const { model, notices, text } = loadDocument(FULL);
     expect(text).toBe(full);
-    expect(notices).toEqual([{ path: "profiles.far.bfd", message: "liveness is not watched by this version" }]);
+    expect(notices).toEqual([]);
     expect(shown(model)).toEqual({
       edge: {
         address: "10.2.0.1",
@@ -58,7 +58,7 @@ describe("a document with everything", () => {
           entropy: "l3",
           mtuBytes: 1400,
           mssClamp: "off",
-          bfd: { intervalUs: 100_000, multiplier: 3 },
+          bfd: { intervalUs: 100_000, multiplier: 3, multihop: false, holdDownUs: 1_000_000 },
         },
         v6: {
           encapsulation: "geneve",

@@ -38,7 +38,12 @@ const profile: fc.Arbitrary<Profile> = fc.record(
     mtuBytes: fc.constantFrom(1400, 9000),
     mssClamp: fc.constantFrom("off" as const, "auto" as const),
     rateLimit,
-    bfd: fc.record({ intervalUs: fc.constantFrom(300, 1000), multiplier: fc.constantFrom(3, 5) }),
+    bfd: fc.record({
+      intervalUs: fc.constantFrom(300, 1000),
+      multiplier: fc.constantFrom(3, 5),
+      multihop: fc.boolean(),
+      holdDownUs: fc.constantFrom(0, 5000),
+    }),
   },
   {
     requiredKeys: [
@@ -297,6 +302,7 @@ describe("planChanges", () => {
       gateways: new Map(),
       tenants: new Map(),
     };
+    const AUTH = { type: "keyed-sha1", keyId: 7, keyFile: "/etc/unum/bfd.key" } as const;
     const changed: Model = {
       ...base,
       profiles: new Map([
@@ -306,7 +312,7 @@ describe("planChanges", () => {
             ...DEFAULT_PROFILE,
             ttl: 9,
             rateLimit: { bitsPerSecond: 2_500_000, burstBytes: 65_536 },
-            bfd: { intervalUs: 100_000, multiplier: 3 },
+            bfd: { intervalUs: 100_000, multiplier: 3, multihop: true, holdDownUs: 2_000_000, auth: AUTH },
           },
         ],
       ]),
@@ -322,6 +328,9 @@ describe("planChanges", () => {
           { field: "rateLimit.burst", from: undefined, to: "64KiB" },
           { field: "bfd.interval", from: undefined, to: "100ms" },
           { field: "bfd.multiplier", from: undefined, to: "3" },
+          { field: "bfd.multihop", from: undefined, to: "true" },
+          { field: "bfd.holdDown", from: undefined, to: "2s" },
+          { field: "bfd.auth", from: undefined, to: "keyed-sha1 7 /etc/unum/bfd.key" },
         ],
       },
     ]);
