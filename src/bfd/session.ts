@@ -21,18 +21,20 @@ export type SessionEvent =
   | { readonly kind: "configure"; readonly config: SessionConfig }
   | { readonly kind: "admin"; readonly down: boolean };
 
+interface StateAction {
+  readonly kind: "state";
+  readonly from: BfdState;
+  readonly to: BfdState;
+  readonly diagnostic: Diagnostic;
+  /** What the peer gave as its reason, when it was the peer who went down. */
+  readonly peerDiagnostic?: Diagnostic;
+  /** The peer heard nothing in time because nothing was sent: this process stood still, or was not there. */
+  readonly excused?: true;
+}
+
 export type SessionAction =
   | { readonly kind: "send"; readonly bytes: Uint8Array }
-  | {
-      readonly kind: "state";
-      readonly from: BfdState;
-      readonly to: BfdState;
-      readonly diagnostic: Diagnostic;
-      /** What the peer gave as its reason, when it was the peer who went down. */
-      readonly peerDiagnostic?: Diagnostic;
-      /** The peer heard nothing in time because nothing was sent: this process stood still. */
-      readonly excused?: true;
-    }
+  | StateAction
   | { readonly kind: "discard"; readonly reason: Unauthentic };
 
 /** A session that another process had, and that its peer may still believe in. */
@@ -215,7 +217,7 @@ export class Session {
     }
   }
 
-  #enter(to: BfdState, nowUs: number, cause?: ControlPacket): SessionAction {
+  #enter(to: BfdState, nowUs: number, cause?: ControlPacket): StateAction {
     const from = this.#state;
     const silent = this.#wasSilent(nowUs) || nowUs - this.#silenceEndUs < EXCUSE_US;
     this.#state = to;
@@ -265,6 +267,8 @@ export class Session {
   /** Nothing was heard for a detection time. */
   #expire(nowUs: number): readonly SessionAction[] {
     this.#deadlineUs = NEVER;
+    // One that was resumed: nobody knows for how long nothing was sent.
+    const excused = this.#state === "up" && this.#remoteDiscriminator === 0;
     this.#remoteDiscriminator = 0;
     this.#remoteState = "down";
     this.#remoteDemand = false;
@@ -272,7 +276,7 @@ export class Session {
     if (this.#state === "up" || this.#state === "init") {
       this.#diagnostic = "detection time expired";
       const change = this.#enter("down", nowUs);
-      return [change, this.#send(nowUs)];
+      return [{ ...change, ...(excused && { excused }) }, this.#send(nowUs)];
     }
     this.#hurry(NEVER, nowUs);
     return NOTHING;

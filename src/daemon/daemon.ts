@@ -10,6 +10,7 @@ import type { Reading, Source } from "../source/index.ts";
 import { Build } from "./build.ts";
 import type { HttpAddress } from "./http.ts";
 import { serveHttp } from "./http.ts";
+import { LivenessWatch } from "./liveness.ts";
 import { EventLog, errorFields } from "./log.ts";
 import type { LoopEvent, Outcome, Pass } from "./loop.ts";
 import { isRefusal, Loop } from "./loop.ts";
@@ -59,6 +60,7 @@ export class Daemon {
   #told = false;
   #later: NodeJS.Timeout | undefined;
   readonly #edge: EdgePass;
+  readonly #liveness: LivenessWatch;
 
   private constructor(options: DaemonOptions) {
     const { source, pinDir, log, version } = options;
@@ -68,17 +70,24 @@ export class Daemon {
     this.#events = new EventLog(log);
     this.#seat = new Seat(this.#pins, options.socketPath);
     this.#build = new Build(options.objectPath);
+    this.#liveness = new LivenessWatch({
+      pinDir,
+      objectPath: this.#build.object,
+      tell: (event) => this.#events.writeLiveness(event),
+    });
     this.#edge = new EdgePass({
       pins: this.#pins,
       objectPath: this.#build.object,
       probePath: this.#build.probe,
       resolveMs: options.resolveMs,
       permit: () => this.#keepSeat(),
+      shown: (shown) => this.#liveness.watch(shown),
     });
     this.#metrics = new Metrics({
       counters: () => this.#counters(),
       fill: () => this.#edge.fill,
       view: () => this.#loop.view,
+      liveness: () => this.#liveness.report,
       now: Date.now,
       version,
     });
@@ -116,7 +125,7 @@ export class Daemon {
     if (metrics !== undefined) {
       const pages = {
         metrics: () => this.#metrics.text(),
-        health: () => healthOf(this.#loop.view, Date.now()),
+        health: () => healthOf(this.#loop.view, Date.now(), this.#liveness),
       };
       const server = await serveHttp(metrics, pages);
       this.#servers.push({ close: () => void server.close().closeAllConnections() });
@@ -148,7 +157,7 @@ export class Daemon {
     const { manager } = this.#options;
     clearTimeout(this.#later);
     this.#later = undefined;
-    const { state, applied, failure, source } = statusOf(this.#loop.view, this.#identity, Date.now());
+    const { state, applied, failure, source } = statusOf(this.#loop.view, this.#liveness, this.#identity, Date.now());
     const what = source.error ?? failure;
     const text = what === undefined ? `${state}, revision ${applied?.revision ?? "none"}` : `${state}: ${what.message}`;
     manager.tell({ ...(this.#told ? {} : { READY: 1 }), STATUS: text });
@@ -204,9 +213,9 @@ export class Daemon {
   async #respond(request: Request): Promise<object> {
     switch (request.command) {
       case "status":
-        return statusOf(this.#loop.view, this.#identity, Date.now());
+        return statusOf(this.#loop.view, this.#liveness, this.#identity, Date.now());
       case "health":
-        return healthOf(this.#loop.view, Date.now());
+        return healthOf(this.#loop.view, Date.now(), this.#liveness);
       case "wait":
         return this.#wait(request);
     }
@@ -263,6 +272,7 @@ export class Daemon {
     source.close();
     for (const timer of this.#timers) timer.close();
     await this.#loop.stop();
+    await this.#liveness.close();
     clearTimeout(this.#later);
     this.#edge.close();
     for (const server of this.#servers) server.close();

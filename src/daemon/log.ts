@@ -4,6 +4,7 @@
 import type { Logger } from "pino";
 import { destination, pino, stdTimeFunctions } from "pino";
 import { UnumError } from "../errors.ts";
+import type { LivenessEvent } from "./liveness.ts";
 import type { LoopEvent } from "./loop.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "silent"] as const;
@@ -70,6 +71,35 @@ export class EventLog {
       case "kept-up":
       case "applied":
         this.#writeResult(event);
+    }
+  }
+
+  /** Sessions, and what they mean. */
+  writeLiveness(event: LivenessEvent): void {
+    switch (event.kind) {
+      case "session": {
+        const { kind: _, from, to, ...fields } = event;
+        this.#log.info({ ...fields, from, to }, `bfd: session ${to}`);
+        return;
+      }
+      case "liveness": {
+        const { endpoint, liveness } = event;
+        this.#log[liveness === "stale" ? "warn" : "info"]({ endpoint, liveness }, `liveness: ${liveness}`);
+        return;
+      }
+      case "alarm":
+        if (event.allSilent) this.#log.error("liveness: every endpoint is silent; they are used all the same");
+        else this.#log.info("liveness: some endpoints answer again");
+        return;
+      case "trouble":
+        if (event.message === undefined) this.#log.info("bfd: sessions are served");
+        else this.#log.error({ error: event.message }, "bfd: endpoints are not watched; it is tried again");
+        return;
+      case "dead":
+        this.#log.error(
+          errorFields(event.error),
+          "bfd: the thread ended; everything stays as it is until the next pass starts it again",
+        );
     }
   }
 

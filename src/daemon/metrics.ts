@@ -3,6 +3,7 @@
 import type { Counter } from "prom-client";
 import * as prometheus from "prom-client";
 import type { Counters, Fill, Traffic } from "../dataplane/index.ts";
+import type { LivenessReport } from "./liveness-protocol.ts";
 import type { LoopView, PassResult } from "./loop.ts";
 import type { StateWord } from "./protocol.ts";
 import { lagSeconds, stateWord } from "./status.ts";
@@ -12,6 +13,7 @@ export interface MetricsOptions {
   readonly counters: () => Counters | undefined;
   readonly fill: () => readonly Fill[];
   readonly view: () => LoopView;
+  readonly liveness: () => LivenessReport;
   readonly now: () => number;
   readonly version: string;
 }
@@ -65,7 +67,7 @@ export class Metrics {
   }
 
   #addGauges(): void {
-    const { fill, view, now, version } = this.#options;
+    const { fill, view, liveness, now, version } = this.#options;
     type Set = (labels: Record<string, string>, value: number) => void;
     const gauge = (name: string, help: string, labelNames: string[], collect: (set: Set) => void): void => {
       new prometheus.Gauge({
@@ -119,6 +121,23 @@ export class Metrics {
         if (desired !== undefined) set({ which: "source", revision: desired.state.revision }, 1);
         if (applied !== undefined) set({ which: "maps", revision: applied.state.revision }, 1);
       },
+    );
+    gauge("unum_bfd_session_up", "1 while the BFD session with an endpoint is up", ["endpoint"], (set) => {
+      for (const { endpoint, state } of liveness().sessions) set({ endpoint }, state === "up" ? 1 : 0);
+    });
+    gauge("unum_bfd_session_downs", "times that the BFD session with an endpoint went down", ["endpoint"], (set) => {
+      for (const { endpoint, downs } of liveness().sessions) set({ endpoint }, downs);
+    });
+    gauge("unum_endpoint_stale", "1 while an endpoint is left out, since it does not answer", ["endpoint"], (set) => {
+      for (const session of liveness().sessions)
+        set({ endpoint: session.endpoint }, session.liveness === "stale" ? 1 : 0);
+    });
+    gauge("unum_bfd_discards", "BFD control packets that were of no use, by reason", ["reason"], (set) => {
+      for (const [reason, count] of Object.entries(liveness().discards)) set({ reason }, count);
+    });
+    gauge("unum_bfd_unsent", "BFD control packets that the kernel did not send", [], (set) => set({}, liveness().lost));
+    gauge("unum_bfd_all_silent", "1 while every endpoint that ever answered is silent", [], (set) =>
+      set({}, liveness().allSilent ? 1 : 0),
     );
     gauge("unum_source_read_timestamp_seconds", "when the newest state was read", [], (set) => {
       const { desired } = view();

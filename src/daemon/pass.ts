@@ -16,6 +16,7 @@ import type { Model, VmPut } from "../model/index.ts";
 import { countVms } from "../model/index.ts";
 import { resolveNextHops } from "../netlink/index.ts";
 import type { DesiredState } from "../source/index.ts";
+import type { Watchable } from "./liveness.ts";
 import type { PassOptions, PassResult } from "./loop.ts";
 
 export interface EdgePassOptions {
@@ -26,6 +27,8 @@ export interface EdgePassOptions {
   readonly resolveMs: number;
   /** Called before anything is opened: whether this process may still work on these pins. */
   readonly permit: () => void;
+  /** Told what the maps show at the end of a pass over everything. */
+  readonly shown?: (shown: Watchable) => void;
 }
 
 const NOT_WAITING = { resolveMs: 0, ask: true } as const;
@@ -137,11 +140,17 @@ export class EdgePass {
       const { ports, notices, failure } = applyEdge(plane, again, { detach: false });
       if (again.rows > 0) this.#wroteAt = performance.now();
       this.#fill = fillOf(plane, again);
+      this.#show(plane, again);
       const result = resultOf({ ...again, notices }, planned - started, performance.now() - planned, portsDone(ports));
       return withFailure(result, failure);
     } finally {
       plane.close();
     }
+  }
+
+  #show(plane: Plane, { state, writes }: EdgePlan): void {
+    const mapId = plane.map("liveness").info.id;
+    this.#options.shown?.({ model: state.model, indexes: writes.indexes.endpoint, mapId });
   }
 
   #drop(): void {
@@ -173,6 +182,7 @@ export class EdgePass {
       if (!isEmpty(plan) || plan.observed.retired.size > 0) return undefined;
       this.#fill = fillOf(plane, plan);
       this.#notices = noticesOf(plan.notices);
+      this.#show(plane, plan);
       return plan;
     } finally {
       plane.close();
@@ -201,6 +211,7 @@ export class EdgePass {
       this.#revision = revision;
       this.#fill = fillOf(plane, plan);
       this.#notices = noticesOf(notices);
+      this.#show(plane, plan);
       const result = resultOf({ ...plan, notices }, planned - started, performance.now() - planned, portsDone(ports));
       this.#resting = new ShortPass(plane, plan);
       return withFailure(result, failure);

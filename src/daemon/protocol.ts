@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from "../errors.ts";
 import { ERROR_CATALOGUE, UnumError } from "../errors.ts";
+import type { SessionStatus } from "./liveness-protocol.ts";
 import type { PassResult } from "./loop.ts";
 
 export type Request =
@@ -58,6 +59,20 @@ export interface Status {
     readonly attempts: number;
   };
   readonly lagSeconds: number;
+  /** BFD sessions. */
+  readonly liveness: {
+    readonly sessions: number;
+    readonly up: number;
+    /** Some of those that are not up. */
+    readonly down: readonly SessionStatus[];
+    readonly stale: number;
+    /** Every endpoint that ever answered is silent: they are used all the same. */
+    readonly allSilent: boolean;
+    /** What keeps endpoints from being watched, a line each. */
+    readonly troubles: readonly string[];
+    /** Control packets that were of no use, by reason. */
+    readonly discards: Readonly<Record<string, number>>;
+  };
 }
 
 export interface Health {

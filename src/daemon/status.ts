@@ -1,6 +1,7 @@
 // The loop as others see it: words and times instead of states and models. Pure.
 
 import { NOTHING_KEPT_OUT } from "../source/index.ts";
+import type { LivenessReport } from "./liveness-protocol.ts";
 import type { LoopView, PassResult } from "./loop.ts";
 import type { ErrorText, Health, ResultText, StateWord, Status } from "./protocol.ts";
 import { errorText } from "./protocol.ts";
@@ -34,7 +35,30 @@ export function lagSeconds({ behindSince }: LoopView, now: number): number {
   return behindSince === undefined ? 0 : Math.max(0, now - behindSince) / 1000;
 }
 
-export function statusOf(view: LoopView, identity: Identity, now: number): Status {
+/** What is known of BFD sessions. */
+export interface LivenessView {
+  readonly report: LivenessReport;
+  readonly troubles: readonly string[];
+}
+
+/** Of sessions that are not up. */
+const DOWN_TOLD = 20;
+
+function livenessOf({ report, troubles }: LivenessView): Status["liveness"] {
+  const { sessions, allSilent, discards } = report;
+  const down = sessions.filter(({ state }) => state !== "up");
+  return {
+    sessions: sessions.length,
+    up: sessions.length - down.length,
+    down: down.slice(0, DOWN_TOLD),
+    stale: sessions.filter(({ liveness }) => liveness === "stale").length,
+    allSilent,
+    troubles,
+    discards,
+  };
+}
+
+export function statusOf(view: LoopView, liveness: LivenessView, identity: Identity, now: number): Status {
   const { desired, applied, failure, refusal, sourceError } = view;
   const wrong = refusal === undefined ? failure : { ...refusal, attempts: 1 };
   return {
@@ -60,12 +84,13 @@ export function statusOf(view: LoopView, identity: Identity, now: number): Statu
       },
     }),
     lagSeconds: lagSeconds(view, now),
+    liveness: livenessOf(liveness),
   };
 }
 
 const line = ({ code, message }: ErrorText): string => `${message} [${code}]`;
 
-export function healthOf(view: LoopView, now: number): Health {
+export function healthOf(view: LoopView, now: number, liveness?: LivenessView): Health {
   const { sourceError, failure, refusal, passSince, applied, desired } = view;
   const hangs = passSince !== undefined && now - passSince > PASS_MS_MAX;
   const problems = [sourceError, refusal?.error, failure?.error].flatMap((error) =>
@@ -74,6 +99,9 @@ export function healthOf(view: LoopView, now: number): Health {
   const { count, first } = desired?.state.keptOut ?? NOTHING_KEPT_OUT;
   problems.push(...first.map((text) => `kept out: ${text}`));
   if (count > first.length) problems.push(`kept out: ${count - first.length} more`);
+  if (liveness?.report.allSilent)
+    problems.push("every endpoint that ever answered is silent: they are used all the same");
+  problems.push(...(liveness?.troubles ?? []));
   if (hangs) problems.unshift(`a pass over the maps has not ended for ${PASS_MS_MAX / 1000} s`);
   return { healthy: !hangs, ready: applied !== undefined, problems };
 }

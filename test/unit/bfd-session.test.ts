@@ -277,6 +277,8 @@ describe("a session of a process before", () => {
   test("is down when nobody is there", () => {
     const bench = resumed().step();
     expect([bench.now, bench.session.state]).toEqual([700 * MS, "down"]);
+    // The peer may have given up long ago, and be about to say so.
+    expect(bench.states).toMatchObject([{ to: "down", diagnostic: "detection time expired", excused: true }]);
   });
 });
 

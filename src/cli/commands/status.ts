@@ -18,7 +18,18 @@ const ANSWER_MS = 5000;
 /** Exit status when the maps are not what the source says. */
 const BEHIND = 1;
 
-function lines({ version, pid, startedAt, state, source, applied, failure, pinDir, lagSeconds }: Status): string[] {
+function lines({
+  version,
+  pid,
+  startedAt,
+  state,
+  source,
+  applied,
+  failure,
+  pinDir,
+  lagSeconds,
+  liveness,
+}: Status): string[] {
   const text = [`daemon ${version}, process ${pid} since ${startedAt}, pinned at ${pinDir}`, `source ${source.name}`];
   if (source.revision !== undefined) text.push(`source revision ${source.revision}, read ${source.readAt}`);
   if (source.error !== undefined) text.push(`source error: ${source.error.message} [${source.error.code}]`);
@@ -34,6 +45,21 @@ function lines({ version, pid, startedAt, state, source, applied, failure, pinDi
     );
     if (failure.remedy !== undefined) text.push(`  ${failure.remedy}`);
   }
+  text.push(...livenessLines(liveness));
+  return text;
+}
+
+function livenessLines({ sessions, up, down, stale, allSilent, troubles }: Status["liveness"]): string[] {
+  const text = [...troubles];
+  if (sessions === 0) return text;
+  text.push(`${count(sessions, "BFD session")}, ${up} up; ${count(stale, "endpoint")} stale`);
+  if (allSilent) text.push("every endpoint that ever answered is silent: they are used all the same");
+  for (const { endpoint, address, state, diagnostic, liveness } of down) {
+    const why = diagnostic === "none" ? "" : ` (${diagnostic})`;
+    text.push(`  ${endpoint} ${address}: session ${state}${why}, endpoint ${liveness}`);
+  }
+  const more = sessions - up - down.length;
+  if (more > 0) text.push(`  and ${more} more`);
   return text;
 }
 
