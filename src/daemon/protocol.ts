@@ -63,6 +63,8 @@ export interface Status {
   readonly liveness: {
     readonly sessions: number;
     readonly up: number;
+    /** Of those that are up, how many packets hear, too: they give these endpoints up by themselves when the daemon is late. */
+    readonly heardByPackets: number;
     /** Some of those that are not up. */
     readonly down: readonly SessionStatus[];
     readonly stale: number;

@@ -50,6 +50,7 @@ function livenessOf({ report, troubles }: LivenessView): Status["liveness"] {
   return {
     sessions: sessions.length,
     up: sessions.length - down.length,
+    heardByPackets: sessions.filter(({ heardByPackets }) => heardByPackets).length,
     down: down.slice(0, DOWN_TOLD),
     stale: sessions.filter(({ liveness }) => liveness === "stale").length,
     allSilent,

@@ -61,38 +61,45 @@ export class Bfdd {
     return new Bfdd(namespace, directory);
   }
 
-  get pid(): number {
-    return this.#process.pid as number;
+  /** Name of its namespace. */
+  get namespace(): string {
+    return this.#namespace.name;
+  }
+
+  get isAlive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
   get output(): string {
     return this.#output.join("");
   }
 
-  async peers(): Promise<readonly PeerShown[]> {
-    const shown = await runIn(this.#namespace, [
-      "vtysh",
-      "--vty_socket",
-      this.#directory,
-      "-d",
-      "bfdd",
-      "-c",
-      "show bfd peers json",
-    ]);
-    return JSON.parse(shown) as PeerShown[];
+  peers(): Promise<readonly PeerShown[]> {
+    return this.#ask("show bfd peers json");
   }
 
-  /** SIGSTOP, until it is resumed. */
-  pause(): void {
-    this.#process.kill("SIGSTOP");
+  /** Of its first peer. */
+  async counters(): Promise<Readonly<Record<string, number>>> {
+    const [first] = await this.#ask<readonly Readonly<Record<string, number>>[]>("show bfd peers counters json");
+    return first ?? {};
   }
 
+  async #ask<T>(command: string): Promise<T> {
+    const vtysh = ["vtysh", "--vty_socket", this.#directory, "-d", "bfdd", "-c", command];
+    return JSON.parse(await runIn(this.#namespace, vtysh)) as T;
+  }
+
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
+  /** After a SIGSTOP. */
   resume(): void {
     this.#process.kill("SIGCONT");
   }
 
   async kill(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (!this.isAlive) return;
     this.#process.kill("SIGKILL");
     await once(this.#process, "close");
   }

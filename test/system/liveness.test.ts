@@ -1,15 +1,20 @@
 // Servers that are watched, with FRR's bfdd on them: sessions come up, fall when they must and not when this edge stood still, and
-// packets go where somebody answers.
+// packets go where somebody answers. UNUM_LIVENESS_REPEATS: how often each way to die is tried.
 
-import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { documentOf, UNDERLAY } from "../../lab/plan.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { ip, runIn } from "../../lab/network.ts";
+import { ACME, documentOf, UNDERLAY } from "../../lab/plan.ts";
+import { attachVm } from "../../lab/topology.ts";
+import { startStream } from "../../lab/traffic.ts";
 import type { Status } from "../../src/daemon/protocol.ts";
-import { DaemonProcess } from "../support/daemon.ts";
+import { DaemonProcess, until } from "../support/daemon.ts";
 import { Bfdd } from "../support/frr.ts";
 import { useStage } from "../support/lab.ts";
 
 const stage = useStage(undefined, { apply: false });
 const at = (name: string) => stage.lab.namespace(name);
+const REPEATS = Number(process.env.UNUM_LIVENESS_REPEATS ?? 1);
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let daemon: DaemonProcess | undefined;
 const started: Bfdd[] = [];
@@ -18,6 +23,9 @@ afterEach(async () => {
   await daemon?.end("SIGKILL");
   daemon = undefined;
   for (const one of started.splice(0)) await one[Symbol.asyncDispose]();
+  // Whatever a test that failed left.
+  await ip(at("underlay"), "link set to-s1 up");
+  await ip(at("s1"), "link set vxlan100 up");
   await stage.edge.quietly("detach", "--all");
 });
 afterAll(() => daemon?.end("SIGKILL"));
@@ -25,7 +33,9 @@ afterAll(() => daemon?.end("SIGKILL"));
 type Watched = "s1" | "s2" | "gw1";
 
 function documentWith(bfd: string): string {
-  return documentOf(stage.lab.tenants).replace("dscp: copy}", `dscp: copy, bfd: {${bfd}}}`);
+  return documentOf(stage.lab.tenants)
+    .replace("dscp: copy}", `dscp: copy, bfd: {${bfd}}}`)
+    .replace(`address: ${UNDERLAY.s1}}`, `address: ${UNDERLAY.s1}, standby: s2}`);
 }
 
 async function bfdd(name: Watched, intervalMs: number, multihop = false): Promise<Bfdd> {
@@ -42,9 +52,19 @@ async function run(bfd: string): Promise<DaemonProcess> {
   return daemon;
 }
 
-const isDown = ({ liveness }: Status, name: string) => liveness.down.some(({ endpoint }) => endpoint === name);
-const up = (names: readonly Watched[]) => (status: Status) =>
-  status.liveness.up === names.length && names.every((name) => !isDown(status, name));
+const isUp = (status: Status, name: Watched) =>
+  status.liveness.sessions === 3 && !status.liveness.down.some(({ endpoint }) => endpoint === name);
+const up =
+  (...names: readonly Watched[]) =>
+  (status: Status) =>
+    names.every((name) => isUp(status, name));
+
+/** What packets go by. */
+async function states(): Promise<string> {
+  const servers = await stage.edge.json<{ name: string; state: string }[]>("show", "servers");
+  return servers.map(({ name, state }) => `${name} ${state}`).join(", ");
+}
+const reaches = (wanted: string) => until(`show servers says ${wanted}`, async () => (await states()) === wanted);
 
 describe("sessions with FRR", () => {
   for (const [intervalMs, multihop] of [
@@ -56,8 +76,8 @@ describe("sessions with FRR", () => {
     it(`come up at ${intervalMs} ms${multihop ? ", multihop" : ""}, and stay`, async () => {
       const s1 = await bfdd("s1", intervalMs, multihop);
       const running = await run(`interval: ${intervalMs}ms, multiplier: 3, multihop: ${multihop}`);
-      await running.reaches("up with s1", up(["s1"]));
-      await new Promise((resolve) => setTimeout(resolve, 2000));
+      await running.reaches("up with s1", up("s1"));
+      await sleep(2000);
       const [peer] = await s1.peers();
       expect(peer).toMatchObject({
         status: "up",
@@ -66,8 +86,137 @@ describe("sessions with FRR", () => {
       });
       const status = await running.status();
       expect(status.liveness).toMatchObject({ sessions: 3, up: 1, stale: 0, troubles: [], discards: {} });
-      const servers = await stage.edge.json<{ name: string; state: string }[]>("show", "servers");
-      expect(servers.map(({ name, state }) => `${name} ${state}`)).toEqual(["s1 up", "s2 unknown"]);
+      // Nobody answers at s2: it is used for as long as it never did.
+      expect(await states()).toBe("s1 up, s2 unknown");
     });
   }
+});
+
+/** A signal, and with it the end of s1's tunnel. */
+async function together(signal: "KILL" | "STOP", { pid }: Bfdd): Promise<void> {
+  await runIn(at("s1"), ["sh", "-c", `kill -${signal} ${pid} && ip link set vxlan100 down`]);
+}
+
+/** Ways for s1 to go, and back. Its tunnel goes with it: what is sent to it meanwhile is lost, and counted. */
+const DEATHS: Readonly<Record<string, { die(s1: Bfdd): Promise<Bfdd | undefined>; live(s1: Bfdd): Promise<void> }>> = {
+  "its link is cut": {
+    async die() {
+      await ip(at("underlay"), "link set to-s1 down");
+      return undefined;
+    },
+    live: () => ip(at("underlay"), "link set to-s1 up"),
+  },
+  "its bfdd is killed": {
+    async die(s1) {
+      await together("KILL", s1);
+      return undefined;
+    },
+    async live() {
+      await ip(at("s1"), "link set vxlan100 up");
+      await bfdd("s1", 25);
+    },
+  },
+  "its bfdd stands still": {
+    async die(s1) {
+      await together("STOP", s1);
+      return undefined;
+    },
+    async live(s1) {
+      await ip(at("s1"), "link set vxlan100 up");
+      s1.resume();
+    },
+  },
+};
+
+describe("a server that goes", () => {
+  const INTERVAL_MS = 25;
+  const PER_SECOND = 500;
+  const LIMIT_MS = 3 * INTERVAL_MS + 20;
+  const VM = "172.16.0.1";
+
+  beforeAll(async () => {
+    // Whoever takes over has the VM, too.
+    await attachVm(stage.lab, ACME, VM, "s2");
+  });
+
+  for (const [how, { die, live }] of Object.entries(DEATHS)) {
+    it(`has its packets on the standby within three intervals and 20 ms: ${how}`, async () => {
+      await bfdd("s1", INTERVAL_MS);
+      await bfdd("s2", INTERVAL_MS);
+      await bfdd("gw1", INTERVAL_MS);
+      const running = await run(`interval: ${INTERVAL_MS}ms, multiplier: 3, holdDown: 100ms`);
+      await running.reaches("up with all", up("s1", "s2", "gw1"));
+      const outagesMs: number[] = [];
+      for (let repeat = 0; repeat < REPEATS; repeat++) {
+        await reaches("s1 up, s2 up");
+        const s1 = started.find(({ namespace, isAlive }) => isAlive && namespace === "s1") as Bfdd;
+        const traffic = await startStream(at("customer"), stage.lab.vm(ACME, VM), VM, {
+          count: 3 * PER_SECOND,
+          perSecond: PER_SECOND,
+        });
+        // The sender is a process that has to start.
+        await sleep(1500);
+        await die(s1);
+        const { sent, received, missing, duplicates } = await traffic.end();
+        // In one piece, and then all of them.
+        expect(received + missing.length).toBe(sent);
+        expect(duplicates).toBe(0);
+        expect((missing.at(-1) ?? 0) - (missing[0] ?? 0)).toBeLessThanOrEqual(missing.length);
+        expect(missing.length).toBeGreaterThan(0);
+        outagesMs.push((missing.length * 1000) / PER_SECOND);
+        expect(await states()).toBe("s1 stale, s2 up");
+        await live(s1);
+      }
+      outagesMs.sort((a, b) => a - b);
+      console.log(`${how}: outages of ${outagesMs.join(", ")} ms`);
+      expect(outagesMs.at(-1)).toBeLessThanOrEqual(LIMIT_MS);
+      await reaches("s1 up, s2 up");
+    });
+  }
+});
+
+describe("an edge whose daemon", () => {
+  it("stands still for five seconds takes nobody for dead, and goes on", async () => {
+    for (const name of ["s1", "s2", "gw1"] as const) await bfdd(name, 50);
+    const running = await run("interval: 50ms, multiplier: 3");
+    await running.reaches("up with all", up("s1", "s2", "gw1"));
+    await reaches("s1 up, s2 up");
+    running.child.kill("SIGSTOP");
+    await sleep(5000);
+    expect(await states()).toBe("s1 up, s2 up");
+    running.child.kill("SIGCONT");
+    await running.reaches("up with all again", ({ liveness }) => liveness.up === 3);
+    // Its peers had heard nothing, and said so: that is no news of theirs.
+    await sleep(1000);
+    const told = running.log.filter(({ msg }) => msg === "liveness: stale");
+    expect(told).toEqual([]);
+    expect(running.log.some(({ msg, excused }) => msg === "bfd: session down" && excused === true)).toBe(true);
+    expect(await states()).toBe("s1 up, s2 up");
+  });
+
+  it("is dead leaves everything as it was, and goes on where it was when it is back", async () => {
+    const s1 = await bfdd("s1", 1000);
+    const running = await run("interval: 1s, multiplier: 3, holdDown: 0us");
+    await running.reaches("up with s1", up("s1"));
+    await running.reaches("heard by packets", ({ liveness }) => liveness.heardByPackets === 1);
+    const before = (await s1.counters())["session-down"];
+    await running.end("SIGKILL");
+    await sleep(500);
+    expect(await states()).toBe("s1 up, s2 unknown");
+    daemon = new DaemonProcess(stage.edge);
+    await daemon.reaches("up with s1 again", up("s1"));
+    await sleep(3500);
+    expect((await s1.counters())["session-down"]).toBe(before);
+    expect(daemon.log.filter(({ msg }) => msg === "liveness: stale")).toEqual([]);
+
+    await daemon.end("SIGKILL");
+    await s1.kill();
+    await sleep(4000);
+    expect(await states()).toBe("s1 up, s2 unknown");
+    // Whoever comes back gives it the time to answer, and no more.
+    daemon = new DaemonProcess(stage.edge);
+    await daemon.inSync();
+    expect(await states()).toBe("s1 up, s2 unknown");
+    await reaches("s1 stale, s2 unknown");
+  });
 });
