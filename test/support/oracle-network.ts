@@ -20,7 +20,7 @@ import {
 export type Format = "vxlan" | "geneve" | "nvgre";
 export type Policy = "direct-preferred" | "direct-only" | "gateway-only";
 
-export interface OracleProfile extends Required<Omit<ProfileDocument, "rateLimit">> {
+export interface OracleProfile extends Required<Omit<ProfileDocument, "rateLimit" | "bfd">> {
   readonly encapsulation: Format;
 }
 

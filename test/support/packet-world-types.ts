@@ -47,6 +47,7 @@ export interface ProfileDocument {
   readonly mtu?: number;
   readonly mssClamp?: "off" | "auto";
   readonly rateLimit?: RateDocument;
+  readonly bfd?: { readonly interval: string; readonly multiplier: number };
 }
 export interface CircuitDocument {
   readonly interface: PortName;
