@@ -144,8 +144,7 @@ describe("a control packet", () => {
 
   it("cut anywhere is never taken for a whole one", () => {
     const frame = control().bytes();
-    for (let length = 14; length < frame.length; length++)
-      edge.run("underlay", "u0", frame.subarray(0, length));
+    for (let length = 14; length < frame.length; length++) edge.run("underlay", "u0", frame.subarray(0, length));
     expect(load("liveness_heard", indexOf("s1"))).toBe(0n);
   });
 });
