@@ -159,12 +159,15 @@ describe("a server that goes", () => {
       for (let repeat = 0; repeat < REPEATS; repeat++) {
         await reaches("s1 up, s2 up");
         const s1 = started.find(({ namespace, isAlive }) => isAlive && namespace === "s1") as Bfdd;
+        const sentSoFar = await stage.edge.meter();
         const traffic = await startStream(at("customer"), stage.lab.vm(ACME, VM), VM, {
-          count: 3 * PER_SECOND,
+          count: 5 * PER_SECOND,
           perSecond: PER_SECOND,
         });
         // The sender is a process that has to start.
-        await sleep(1500);
+        await until("packets flow", async () =>
+          (await sentSoFar())("s1").txPackets > PER_SECOND / 10 ? true : undefined,
+        );
         await die(s1);
         const { sent, received, missing, duplicates } = await traffic.end();
         // In one piece, and then all of them.
