@@ -1,8 +1,8 @@
 // Servers that are watched, with FRR's bfdd on them: sessions come up, fall when they must and not when this edge stood still, and
-// packets go where somebody answers. UNUM_LIVENESS_REPEATS: how often each way to die is tried.
+// packets go where somebody answers. UNUM_LIVENESS_REPEATS: how often each way to die is tried, 3 times if not told, 50 with UNUM_LONG=1.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { ip, runIn } from "../../lab/network.ts";
+import { ip, type Namespace, runIn } from "../../lab/network.ts";
 import { ACME, documentOf, UNDERLAY } from "../../lab/plan.ts";
 import { attachVm } from "../../lab/topology.ts";
 import { startStream } from "../../lab/traffic.ts";
@@ -13,7 +13,9 @@ import { useStage } from "../support/lab.ts";
 
 const stage = useStage(undefined, { apply: false });
 const at = (name: string) => stage.lab.namespace(name);
-const REPEATS = Number(process.env.UNUM_LIVENESS_REPEATS ?? 1);
+/** Then times are held against their bars. They are figures, which take a machine that does nothing else. */
+const LONG = process.env.UNUM_LONG === "1";
+const REPEATS = Number(process.env.UNUM_LIVENESS_REPEATS ?? (LONG ? 50 : 3));
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let daemon: DaemonProcess | undefined;
@@ -82,32 +84,50 @@ describe("sessions with FRR", () => {
     [300, false],
     [300, true],
   ] as const) {
-    it(`come up at ${intervalMs} ms${multihop ? ", multihop" : ""}, and stay`, async () => {
+    it(`come up at ${intervalMs} ms${multihop ? ", multihop" : ""}`, async () => {
       const s1 = await bfdd("s1", intervalMs, multihop);
       const running = await run(`interval: ${intervalMs}ms, multiplier: 3, multihop: ${multihop}`);
       await running.reaches("up with s1", up("s1"));
-      await sleep(2000);
-      const [peer] = await s1.peers();
-      expect(peer).toMatchObject({
-        status: "up",
-        "transmit-interval": intervalMs,
-        "remote-transmit-interval": intervalMs,
+      // Slow at first, and then as fast as both said.
+      await until("both have the interval", async () => {
+        const [peer] = await s1.peers();
+        return (
+          peer?.status === "up" &&
+          peer["transmit-interval"] === intervalMs &&
+          peer["remote-transmit-interval"] === intervalMs
+        );
       });
-      const status = await running.status();
-      expect(status.liveness).toMatchObject({ sessions: 3, up: 1, stale: 0, troubles: [], discards: {} });
-      // Nobody answers at s2: it is used for as long as it never did.
-      expect(await states()).toBe("s1 up, s2 unknown");
+      // Nobody answers at s2: it is used for as long as it never did. A machine that is busy may keep bfdd from its 75 ms: only
+      // slower sessions have to stay.
+      if (intervalMs >= 300) await sleep(2000);
+      await reaches("s1 up, s2 unknown");
+      const { liveness } = await running.status();
+      expect(liveness).toMatchObject({ sessions: 3, troubles: [], discards: {} });
+      if (intervalMs >= 300) expect(running.log.filter(({ msg }) => msg === "liveness: stale")).toEqual([]);
     });
   }
 });
 
-/** A signal, and with it the end of s1's tunnel. */
-async function together(signal: "KILL" | "STOP", { pid }: Bfdd): Promise<void> {
-  await runIn(at("s1"), ["sh", "-c", `kill -${signal} ${pid} && ip link set vxlan100 down`]);
+/** Packets that a device of the VM's had received, and a signal at that moment. The shell does both itself: nothing is between them. */
+function signalAfter(signal: "KILL" | "STOP", { pid }: Bfdd, vm: Namespace, device: string): Promise<number> {
+  return seenBy(vm, device, `kill -${signal} ${pid}`);
 }
 
-/** Ways for s1 to go, and back. Its tunnel goes with it: what is sent to it meanwhile is lost, and counted. */
-const DEATHS: Readonly<Record<string, { die(s1: Bfdd): Promise<Bfdd | undefined>; live(s1: Bfdd): Promise<void> }>> = {
+async function seenBy(vm: Namespace, device: string, andThen = ":"): Promise<number> {
+  const text = await runIn(vm, ["bash", "-c", `seen=$(</proc/net/dev); ${andThen}; echo "$seen"`]);
+  return Number(new RegExp(`^ *${device}: *\\d+ +(\\d+)`, "m").exec(text)?.[1]);
+}
+
+/**
+ * Ways for s1 to go, and back. `die` gives how many packets had come by way of s1 when it did; undefined: none comes that way any
+ * more, and what is sent there until the edge knows is lost.
+ */
+interface Death {
+  die(s1: Bfdd, vm: Namespace): Promise<number | undefined>;
+  live(s1: Bfdd): Promise<void>;
+}
+
+const DEATHS: Readonly<Record<string, Death>> = {
   "its link is cut": {
     async die() {
       await ip(at("underlay"), "link set to-s1 down");
@@ -116,24 +136,14 @@ const DEATHS: Readonly<Record<string, { die(s1: Bfdd): Promise<Bfdd | undefined>
     live: () => ip(at("underlay"), "link set to-s1 up"),
   },
   "its bfdd is killed": {
-    async die(s1) {
-      await together("KILL", s1);
-      return undefined;
-    },
+    die: (s1, vm) => signalAfter("KILL", s1, vm, "eth-s1"),
     async live() {
-      await ip(at("s1"), "link set vxlan100 up");
       await bfdd("s1", 25);
     },
   },
   "its bfdd stands still": {
-    async die(s1) {
-      await together("STOP", s1);
-      return undefined;
-    },
-    async live(s1) {
-      await ip(at("s1"), "link set vxlan100 up");
-      s1.resume();
-    },
+    die: (s1, vm) => signalAfter("STOP", s1, vm, "eth-s1"),
+    live: async (s1) => s1.resume(),
   },
 };
 
@@ -149,7 +159,7 @@ describe("a server that goes", () => {
   });
 
   for (const [how, { die, live }] of Object.entries(DEATHS)) {
-    it(`has its packets on the standby within three intervals and 20 ms: ${how}`, async () => {
+    it(`has its packets on the standby: ${how}`, async () => {
       await bfdd("s1", INTERVAL_MS);
       await bfdd("s2", 300);
       await bfdd("gw1", 300);
@@ -159,29 +169,30 @@ describe("a server that goes", () => {
       for (let repeat = 0; repeat < REPEATS; repeat++) {
         await reaches("s1 up, s2 up");
         const s1 = started.find(({ namespace, isAlive }) => isAlive && namespace === "s1") as Bfdd;
-        const sentSoFar = await stage.edge.meter();
-        const traffic = await startStream(at("customer"), stage.lab.vm(ACME, VM), VM, {
-          count: 5 * PER_SECOND,
-          perSecond: PER_SECOND,
-        });
+        const vm = stage.lab.vm(ACME, VM);
+        const atFirst = await seenBy(vm, "eth-s1");
+        const count = 3 * PER_SECOND;
+        const traffic = await startStream(at("customer"), vm, VM, { count, perSecond: PER_SECOND });
         // The sender is a process that has to start.
-        await until("packets flow", async () =>
-          (await sentSoFar())("s1").txPackets > PER_SECOND / 10 ? true : undefined,
-        );
-        await die(s1);
+        await until("packets flow", async () => (await seenBy(vm, "eth-s1")) > atFirst + PER_SECOND / 10);
+        const before = await die(s1, vm);
         const { sent, received, missing, duplicates } = await traffic.end();
-        // In one piece, and then all of them.
-        expect(received + missing.length).toBe(sent);
         expect(duplicates).toBe(0);
+        // In one piece, and then all of them; none at all where s1 goes on delivering.
+        expect(received + missing.length).toBe(sent);
         expect((missing.at(-1) ?? 0) - (missing[0] ?? 0)).toBeLessThanOrEqual(missing.length);
-        expect(missing.length).toBeGreaterThan(0);
-        outagesMs.push((missing.length * 1000) / PER_SECOND);
+        if (before !== undefined) expect(missing).toEqual([]);
+        const late = before === undefined ? missing.length : (await seenBy(vm, "eth-s1")) - before;
+        expect(late).toBeGreaterThan(0);
+        // It was before the end that others took over.
+        expect(late).toBeLessThan(count / 2);
+        outagesMs.push((late * 1000) / PER_SECOND);
         expect(await states()).toBe("s1 stale, s2 up");
         await live(s1);
       }
       outagesMs.sort((a, b) => a - b);
-      console.log(`${how}: outages of ${outagesMs.join(", ")} ms`);
-      expect(outagesMs.at(-1)).toBeLessThanOrEqual(LIMIT_MS);
+      console.log(`${how}: on the standby after ${outagesMs.join(", ")} ms`);
+      if (LONG) expect(outagesMs.at(-1)).toBeLessThanOrEqual(LIMIT_MS);
       await reaches("s1 up, s2 up");
     });
   }
