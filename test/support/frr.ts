@@ -38,6 +38,8 @@ export class Bfdd {
     this.#directory = directory;
     const at = (name: string) => join(directory, name);
     this.#process = spawnIn(namespace, [
+      // As FRR's own unit for systemd starts it.
+      ...["nice", "-n", "-5"],
       ...[BFDD, "-u", "frr", "-g", "frr", "-f", at("bfdd.conf"), "-i", at("pid"), "-z", at("zebra")],
       ...["--vty_socket", directory, "--bfdctl", at("control"), "-P", "0", "--log", "stdout"],
     ]);

@@ -32,7 +32,7 @@ const needed = (parts: Parameters<typeof document>[0]) => [
 test("the names are those of the object, and each is explained", () => {
   const everything = needed({
     profile:
-      "encapsulation: geneve, mssClamp: auto, udpChecksum: full, decapsulationDscp: copy, rateLimit: {rate: 1Mbit/s}",
+      "encapsulation: geneve, mssClamp: auto, udpChecksum: full, decapsulationDscp: copy, rateLimit: {rate: 1Mbit/s}, bfd: {interval: 300ms, multiplier: 3}",
     server: '"2001:db8:2::2"',
     tenant: "policy: direct-only",
     circuit: 'vlan: 5, address6: "2001:db8:1::1/64", peer6: "2001:db8:1::2"',
