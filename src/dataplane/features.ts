@@ -19,7 +19,7 @@ const PARTS = {
   mss_clamp: "the MSS clamp",
   udp_checksum: "UDP checksums of tunnels",
   dscp_uniform: "DSCP taken over by decapsulation",
-  liveness: "BFD",
+  liveness: "liveness by BFD",
 } as const;
 
 export type Feature = keyof typeof PARTS;
