@@ -39,6 +39,7 @@ export const ERROR_CATALOGUE = {
   FOREIGN_PROGRAM: { exit: 1, meaning: "an interface already runs an XDP program that is not this edge's" },
   NETLINK: { exit: 1, meaning: "the kernel gave no answer, or a broken one, about links, routes or neighbours" },
   MASS_DELETE: { exit: 1, meaning: "more than half of a table would go at once, and nobody said that this is meant" },
+  NO_PATH_LEFT: { exit: 1, meaning: "packets would have no path any more, and nobody said that this is meant" },
   DAEMON_RUNNING: { exit: 1, meaning: "a daemon keeps the tables, and this would work against it" },
   DAEMON_SILENT: { exit: 1, meaning: "there is no daemon, or it did not answer in time" },
   ETCD_UNAVAILABLE: { exit: 1, meaning: "no member of etcd answered in time, or none that has a leader" },

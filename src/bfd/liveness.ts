@@ -17,6 +17,8 @@ export interface LivenessOptions {
 
 interface Watched {
   holdDownUs: number;
+  /** Taken out by the operator: its session is down because nobody wants it up, and that says nothing about the network. */
+  isDrained: boolean;
   isUp: boolean;
   /** What its own session says of it. */
   own: Liveness;
@@ -58,22 +60,33 @@ export class LivenessPolicy {
    */
   watch(
     name: string,
-    { holdDownUs }: { readonly holdDownUs: number },
+    { holdDownUs, drained }: { readonly holdDownUs: number; readonly drained?: true },
     known: Liveness,
     isUp: boolean,
     nowUs: number,
   ): void {
     const old = this.#watched.get(name);
+    const isDrained = drained === true;
     if (old !== undefined) {
-      old.holdDownUs = holdDownUs;
+      const before = old.isDrained;
+      Object.assign(old, { holdDownUs, isDrained });
+      if (isDrained) this.#drain(old);
+      if (before !== isDrained) this.#decide();
       return;
     }
-    const watched: Watched = { holdDownUs, isUp, own: known, published: known };
+    const watched: Watched = { holdDownUs, isDrained, isUp, own: known, published: known };
     this.#watched.set(name, watched);
+    if (isDrained) this.#drain(watched);
     // Nobody watched it meanwhile: it has the time to answer.
-    if (known === "up" && !isUp) this.#timers.set(watched, nowUs + GRACE_US);
+    else if (known === "up" && !isUp) this.#timers.set(watched, nowUs + GRACE_US);
     this.#options.publish(name, known);
     this.#decide();
+  }
+
+  /** When it is used again it begins as one that was silent: by answering for its hold-down. */
+  #drain(watched: Watched): void {
+    this.#timers.delete(watched);
+    if (watched.own === "up") watched.own = "stale";
   }
 
   unwatch(name: string): void {
@@ -91,6 +104,7 @@ export class LivenessPolicy {
     if (watched === undefined || watched.isUp === isUp) return;
     watched.isUp = isUp;
     this.#timers.delete(watched);
+    if (watched.isDrained) return;
     if (isUp && watched.own === "stale") this.#timers.set(watched, nowUs + watched.holdDownUs);
     else if (isUp) watched.own = "up";
     else if (excused && watched.own === "up") this.#timers.set(watched, nowUs + GRACE_US);
@@ -109,13 +123,14 @@ export class LivenessPolicy {
 
   #decide(): void {
     let [stale, others] = [0, 0];
-    for (const { own } of this.#watched.values()) {
+    for (const { own, isDrained } of this.#watched.values()) {
+      if (isDrained) continue;
       if (own === "stale") stale++;
       else others++;
     }
     const allSilent = others === 0 && stale >= ALL_MIN;
     for (const [name, watched] of this.#watched) {
-      const wanted = allSilent ? "up" : watched.own;
+      const wanted = allSilent && !watched.isDrained ? "up" : watched.own;
       if (wanted === watched.published) continue;
       watched.published = wanted;
       this.#options.publish(name, wanted);

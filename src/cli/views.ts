@@ -96,9 +96,13 @@ function endpointItems<T extends Server | Gateway>(
 }
 
 /** What packets go by: the endpoint's own word, or where that says that it is watched, its liveness. */
-function stateOf(own: EndpointState | undefined, liveness: LivenessRow | undefined): EndpointState {
+export function stateOf(own: EndpointState | undefined, liveness: LivenessRow | undefined): UsedState {
+  if (own === "admin_down") return "admin-down";
   return own === "watched" ? (liveness?.state ?? "unknown") : (own ?? "unknown");
 }
+
+/** An endpoint's state in the glossary's words. Unknown and up are used. */
+export type UsedState = "unknown" | "up" | "stale" | "admin-down";
 
 type EndpointItem = Omit<ReturnType<typeof endpointItems>[number], "endpoint">;
 

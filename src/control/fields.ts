@@ -61,12 +61,12 @@ export function profile(profile: Profile): Fields {
   };
 }
 
-export function server({ address, profile, standby, mac }: Server): Fields {
-  return { address, profile, standby, mac };
+export function server({ address, profile, standby, mac, drained }: Server): Fields {
+  return { address, profile, standby, mac, drained: drained && "true" };
 }
 
-export function gateway({ address, profile, mac }: Gateway): Fields {
-  return { address, profile, mac };
+export function gateway({ address, profile, mac, drained }: Gateway): Fields {
+  return { address, profile, mac, drained: drained && "true" };
 }
 
 /** Of the tenant itself; its circuits, routes and VMs are objects of their own. */

@@ -112,6 +112,7 @@ export class LivenessLoop {
       old.peer = peer;
       this.#sessions.put(peer, nowUs);
       this.#policy.watch(peer.name, peer, old.liveness, false, nowUs);
+      this.#sessions.administer(peer.name, peer.drained === true, nowUs);
       return;
     }
     const left = this.#maps?.read(peer.index);
@@ -123,6 +124,8 @@ export class LivenessLoop {
     this.#sessions.put(peer, nowUs, remains);
     const isUp = this.#sessions.get(peer.name)?.state === "up";
     this.#policy.watch(peer.name, peer, watched.liveness, isUp, nowUs);
+    // Its packets went elsewhere before this was told: the peer hears of it last.
+    if (peer.drained) this.#sessions.administer(peer.name, true, nowUs);
     this.#store(peer.name, watched);
   }
 
@@ -206,7 +209,7 @@ export class LivenessLoop {
     const { name: endpoint, ...rest } = change;
     const watched = this.#watched.get(endpoint);
     if (watched === undefined) return;
-    if (change.from === "up") watched.downs++;
+    if (change.from === "up" && change.to !== "admin-down") watched.downs++;
     if (change.to === "up" || change.from === "up") {
       watched.isHeard = false;
       this.#maps?.mute(watched.peer.index);
@@ -223,7 +226,8 @@ export class LivenessLoop {
     if (watched === undefined || watched.liveness === liveness) return;
     watched.liveness = liveness;
     this.#store(name, watched);
-    this.#options.tell({ kind: "liveness", endpoint: name, liveness });
+    // One that is drained is silent because it is to be.
+    if (watched.peer.drained !== true) this.#options.tell({ kind: "liveness", endpoint: name, liveness });
     this.#isChanged = true;
   }
 
@@ -257,6 +261,7 @@ export class LivenessLoop {
       const { address, multihop } = peer;
       sessions.push({
         ...{ endpoint, address, multihop, state, remoteState, diagnostic, liveness, downs },
+        drained: peer.drained === true,
         detectMs: detectUs / 1000,
         heardByPackets: isHeard,
       });

@@ -8,6 +8,8 @@ export interface LivenessPeer extends Peer {
   /** In the maps. */
   readonly index: number;
   readonly holdDownUs: number;
+  /** The operator took it out: its session is administratively down (RFC 5880 section 6.8.16). */
+  readonly drained?: true;
 }
 
 /** All that is to be watched, and where. It takes the place of what was said before. */
@@ -30,8 +32,9 @@ export interface SessionStatus {
   readonly state: BfdState;
   readonly remoteState: BfdState;
   readonly diagnostic: Diagnostic;
-  /** What packets go by. */
+  /** What packets go by, unless the endpoint is drained. */
   readonly liveness: Liveness;
+  readonly drained: boolean;
   /** Milliseconds; 0: nothing is known of the peer yet. */
   readonly detectMs: number;
   /** Whether the packet path hears it, too, and gives it up by itself. */

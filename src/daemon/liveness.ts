@@ -65,14 +65,14 @@ export class LivenessWatch {
   #peersOf({ servers, gateways, profiles }: Model, indexes: ReadonlyMap<string, number>): LivenessPeer[] {
     const keys = new Map<BfdAuth, AuthKey | undefined>();
     this.#keyTroubles = [];
-    return [...servers, ...gateways].flatMap(([name, { address, profile }]) => {
+    return [...servers, ...gateways].flatMap(([name, { address, profile, drained }]) => {
       const bfd = profiles.get(profile)?.bfd;
       const index = indexes.get(name);
       if (bfd === undefined || index === undefined) return [];
       const auth = bfd.auth && this.#keyOf(bfd.auth, keys);
       // Without its key, it cannot be watched.
       if (bfd.auth !== undefined && auth === undefined) return [];
-      return [peerOf(name, address, index, bfd, auth)];
+      return [{ ...peerOf(name, address, index, bfd, auth), ...(drained && { drained }) }];
     });
   }
 

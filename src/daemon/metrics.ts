@@ -129,9 +129,19 @@ export class Metrics {
       for (const { endpoint, downs } of liveness().sessions) set({ endpoint }, downs);
     });
     gauge("unum_endpoint_stale", "1 while an endpoint is left out, since it does not answer", ["endpoint"], (set) => {
-      for (const session of liveness().sessions)
-        set({ endpoint: session.endpoint }, session.liveness === "stale" ? 1 : 0);
+      for (const { endpoint, liveness: state, drained } of liveness().sessions)
+        set({ endpoint }, state === "stale" && !drained ? 1 : 0);
     });
+    gauge(
+      "unum_endpoint_drained",
+      "1 while an endpoint is left out, since the operator wants it so",
+      ["endpoint"],
+      (set) => {
+        const model = view().applied?.state.model;
+        if (model === undefined) return;
+        for (const [endpoint, { drained }] of [...model.servers, ...model.gateways]) set({ endpoint }, drained ? 1 : 0);
+      },
+    );
     gauge("unum_bfd_discards", "BFD control packets that were of no use, by reason", ["reason"], (set) => {
       for (const [reason, count] of Object.entries(liveness().discards)) set({ reason }, count);
     });

@@ -59,13 +59,17 @@ export interface Status {
     readonly attempts: number;
   };
   readonly lagSeconds: number;
+  /** Endpoints that the operator took out. */
+  readonly drained: readonly string[];
   /** BFD sessions. */
   readonly liveness: {
     readonly sessions: number;
     readonly up: number;
+    /** Of drained endpoints: administratively down. */
+    readonly drained: number;
     /** Of those that are up, how many packets hear, too: they give these endpoints up by themselves when the daemon is late. */
     readonly heardByPackets: number;
-    /** Some of those that are not up. */
+    /** Some of those that are not up and should be. */
     readonly down: readonly SessionStatus[];
     readonly stale: number;
     /** Every endpoint that ever answered is silent: they are used all the same. */

@@ -1,5 +1,6 @@
 // The loop as others see it: words and times instead of states and models. Pure.
 
+import type { Model } from "../model/index.ts";
 import { NOTHING_KEPT_OUT } from "../source/index.ts";
 import type { LivenessReport } from "./liveness-protocol.ts";
 import type { LoopView, PassResult } from "./loop.ts";
@@ -35,6 +36,12 @@ export function lagSeconds({ behindSince }: LoopView, now: number): number {
   return behindSince === undefined ? 0 : Math.max(0, now - behindSince) / 1000;
 }
 
+/** Endpoints that the operator took out, as the maps show it. */
+function drainedOf(model: Model | undefined): readonly string[] {
+  if (model === undefined) return [];
+  return [...model.servers, ...model.gateways].filter(([, { drained }]) => drained).map(([name]) => name);
+}
+
 /** What is known of BFD sessions. */
 export interface LivenessView {
   readonly report: LivenessReport;
@@ -46,13 +53,15 @@ const DOWN_TOLD = 20;
 
 function livenessOf({ report, troubles }: LivenessView): Status["liveness"] {
   const { sessions, allSilent, discards } = report;
-  const down = sessions.filter(({ state }) => state !== "up");
+  const wanted = sessions.filter(({ drained }) => !drained);
+  const down = wanted.filter(({ state }) => state !== "up");
   return {
     sessions: sessions.length,
-    up: sessions.length - down.length,
+    up: wanted.length - down.length,
+    drained: sessions.length - wanted.length,
     heardByPackets: sessions.filter(({ heardByPackets }) => heardByPackets).length,
     down: down.slice(0, DOWN_TOLD),
-    stale: sessions.filter(({ liveness }) => liveness === "stale").length,
+    stale: wanted.filter(({ liveness }) => liveness === "stale").length,
     allSilent,
     troubles,
     discards,
@@ -85,6 +94,7 @@ export function statusOf(view: LoopView, liveness: LivenessView, identity: Ident
       },
     }),
     lagSeconds: lagSeconds(view, now),
+    drained: drainedOf(applied?.state.model),
     liveness: livenessOf(liveness),
   };
 }

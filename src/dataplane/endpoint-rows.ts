@@ -32,7 +32,7 @@ export function compileEndpoint(
   const profile = model.profiles.get(endpoint.profile);
   if (profile === undefined)
     throw new UnumError("INTERNAL", `compile endpoint ${name}: no profile ${endpoint.profile}`);
-  const state = ownState(endpointStates.get(name), profile).toUpperCase();
+  const state = ownState(endpointStates.get(name), endpoint, profile).toUpperCase();
 
   const word = layout.encode("endpoint", {
     standby: standby === undefined ? 0 : builder.index("endpoint", standby),
@@ -58,9 +58,13 @@ export function compileEndpoint(
   compileService(builder, local, profile);
 }
 
-/** What somebody stored by hand stays; else the profile says whether the endpoint is watched. How it fares is not told here. */
-function ownState(stored: EndpointState | undefined, profile: Profile): EndpointState {
-  if (stored !== undefined && stored !== "unknown" && stored !== "watched") return stored;
+/**
+ * One that is drained is out. What somebody stored by hand stays; else the profile says whether the endpoint is watched. How it
+ * fares is not told here.
+ */
+function ownState(stored: EndpointState | undefined, { drained }: Server | Gateway, profile: Profile): EndpointState {
+  if (drained) return "admin_down";
+  if (stored === "up" || stored === "stale") return stored;
   return profile.bfd === undefined ? "unknown" : "watched";
 }
 
@@ -93,7 +97,8 @@ export function decodeEndpoints(reader: RowReader): DecodedEndpoints {
     const address = remoteAddress(reader, tunnel.family as number, tunnel.remote as number[], where);
     if (name === undefined || profile === undefined || kind === undefined) continue;
     if (liveness === undefined || address === undefined) continue;
-    const common = { address, profile, mac: macFromBytes(tunnel.overlay_mac as Uint8Array) };
+    const drained = liveness === "admin_down" ? ({ drained: true } as const) : {};
+    const common = { address, profile, mac: macFromBytes(tunnel.overlay_mac as Uint8Array), ...drained };
     if (kind === "gateway") decoded.gateways.set(name, common);
     else {
       const standby = entry.standby === 0 ? undefined : reader.name("endpoint", entry.standby, where);

@@ -155,7 +155,7 @@ export function readServer(reader: Reader, input: Plain, steps: Steps): Server |
 
 export function readGateway(reader: Reader, input: Plain, steps: Steps): Gateway | undefined {
   const gateway = reader.object("gateway", shapes.gateway, input, steps);
-  return gateway && Object.freeze(gateway);
+  return gateway && Object.freeze(defined(gateway));
 }
 
 export function readTenant(reader: Reader, input: Plain, steps: Steps): Tenant | undefined {

@@ -82,14 +82,18 @@ export const bfdAuth = z.strictObject({
 
 const profileName = field.name("a profile").default(DEFAULT_PROFILE_NAME);
 
+/** An endpoint that is used says nothing. */
+const drained = field.boolean.optional().transform((is) => (is === true ? is : undefined));
+
 export const server = z.strictObject({
   address: field.ip,
   profile: profileName,
   standby: field.name("a server").optional(),
   mac: field.mac.optional(),
+  drained,
 });
 
-export const gateway = z.strictObject({ address: field.ip, profile: profileName, mac: field.mac });
+export const gateway = z.strictObject({ address: field.ip, profile: profileName, mac: field.mac, drained });
 
 export const policy = field.choice("direct-preferred", "direct-only", "gateway-only");
 

@@ -105,12 +105,15 @@ export interface Server {
   readonly standby?: string;
   /** Inner destination of packets that a route sends here; a VM has its own. */
   readonly mac: Mac;
+  /** Taken out by the operator: nothing is sent to it. Absent: it is used. */
+  readonly drained?: true;
 }
 
 export interface Gateway {
   readonly address: IpAddress;
   readonly profile: string;
   readonly mac: Mac;
+  readonly drained?: true;
 }
 
 /** Which inner source addresses a tunnel packet may carry (docs/packet-path.md). */

@@ -222,7 +222,12 @@ function model(g: Generator, interfaces: readonly string[]): Model {
     const families = [...(made.address === undefined ? [] : [4]), ...(made.address6 === undefined ? [] : [6])];
     return oneOf(g, families) === 4 ? parseIpv4(`10.2.0.${host}`) : parseIpv6(`2001:db8:2::${host}`);
   };
-  const endpoint = () => ({ address: remote(), profile: oneOf(g, [...profiles.keys()]), mac: mac(g) });
+  const endpoint = () => ({
+    address: remote(),
+    profile: oneOf(g, [...profiles.keys()]),
+    mac: mac(g),
+    ...(chance(g, 20) ? ({ drained: true } as const) : {}),
+  });
   const servers = new Map<string, Server>();
   // A standby comes later in the list than who names it, so that no two wait for each other.
   const serverNames = some(g, SERVERS);

@@ -52,6 +52,12 @@ const endpoints: readonly Fixture[] = [
     through("gw2", "172.17.1.1", "02:90:00:00:00:02"),
     states({ gw1: "stale" }),
   ),
+  to(
+    "a drained gateway leaves its group",
+    "172.17.1.1",
+    through("gw2", "172.17.1.1", "02:90:00:00:00:02"),
+    states({ gw1: "admin_down" }),
+  ),
   to("an endpoint that is known to be up is used", "172.16.0.5", through("s1", "172.16.0.5"), states({ s1: "up" })),
   to("a longer prefix wins", "172.20.4.1", through("s3", "172.20.4.1", "02:5e:00:00:00:03")),
   to("the longest prefix wins", "172.20.5.1", through("gw4", "172.20.5.1", "02:90:00:00:00:04")),

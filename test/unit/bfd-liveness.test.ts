@@ -95,3 +95,10 @@ describe("all of them silent", () => {
     expect(down("a", 1)).toEqual(["a stale"]);
   });
 });
+
+test("a drained endpoint is no sign that this edge is cut off, nor hides that it is", () => {
+  const { policy, by, down } = make({ a: "up", b: "up", c: "up" }, true);
+  expect(by(() => policy.watch("a", { ...HOLD, drained: true }, "up", false, 1))).toEqual(["a stale"]);
+  expect(down("b", 2)).toEqual(["b stale"]);
+  expect(down("c", 3)).toEqual(["b up", "all silent"]);
+});

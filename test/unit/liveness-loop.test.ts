@@ -232,3 +232,43 @@ test("a flood keeps nobody from being sent to, nor the dead alive", () => {
   expect(bench.nowUs - from).toBeLessThanOrEqual(320 * MS);
   expect(bench.sent.filter(({ state }) => state === "up").length).toBeGreaterThanOrEqual(2);
 });
+
+describe("an endpoint that is drained", () => {
+  const DRAINED: LivenessPeer = { ...S1, drained: true };
+
+  test("is told so for as long as it lasts, and answers for its hold-down before it is used again", () => {
+    const bench = new Bench().up().watch(DRAINED);
+    expect(bench.sent.at(-1)).toMatchObject({ state: "admin-down", diagnostic: 7 });
+    bench.sent.length = 0;
+    bench.hear("down").run(3000, false);
+    expect(bench.sent.length).toBeGreaterThan(2);
+    expect(new Set(bench.sent.map(({ state }) => state))).toEqual(new Set(["admin-down"]));
+    // Nobody is alarmed.
+    expect(bench.liveness()).toEqual(["up"]);
+    expect(bench.loop.report().sessions).toMatchObject([{ endpoint: "s1", drained: true, downs: 0 }]);
+    bench.watch(S1);
+    expect(bench.row.state).toBe("stale");
+    bench.hear("init").run(900);
+    expect(bench.row.state).toBe("stale");
+    bench.run(500);
+    expect(bench.row.state).toBe("up");
+    expect(bench.liveness()).toEqual(["up", "up"]);
+  });
+
+  test("is drained by the next process, too, whatever the one before left", () => {
+    const next = new Bench();
+    next.rows.set(S1.index, new Bench().up().row);
+    next.loop.useMaps(next.maps());
+    next.watch(DRAINED);
+    expect(next.sent.at(-1)).toMatchObject({ state: "admin-down" });
+    expect(next.row).toMatchObject({ detectMs: 0, state: "stale" });
+  });
+
+  test("that never answered is used again at once", () => {
+    const bench = new Bench();
+    bench.loop.useMaps(bench.maps());
+    bench.watch(DRAINED).run(2000, false);
+    bench.watch(S1);
+    expect(bench.row.state).toBe("unknown");
+  });
+});

@@ -60,7 +60,7 @@ const profile: fc.Arbitrary<Profile> = fc.record(
   },
 );
 const server = fc.record(
-  { address: ip, profile: name, standby: name, mac },
+  { address: ip, profile: name, standby: name, mac, drained: fc.constant(true as const) },
   { requiredKeys: ["address", "profile", "mac"] },
 );
 const route: fc.Arbitrary<Route> = fc.oneof(
@@ -120,7 +120,13 @@ const model: fc.Arbitrary<Model> = fc.record({
   ),
   profiles: mapOf(name, profile),
   servers: mapOf(name, server),
-  gateways: mapOf(name, fc.record({ address: ip, profile: name, mac })),
+  gateways: mapOf(
+    name,
+    fc.record(
+      { address: ip, profile: name, mac, drained: fc.constant(true as const) },
+      { requiredKeys: ["address", "profile", "mac"] },
+    ),
+  ),
   tenants: mapOf(name, tenant),
 });
 

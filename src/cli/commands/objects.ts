@@ -9,6 +9,7 @@ import type { ObjectSpec } from "../object-specs.ts";
 import { OBJECTS } from "../object-specs.ts";
 import type { SourceOptions } from "../source.ts";
 import * as value from "../values.ts";
+import { drainCommands, isDrainable } from "./drain.ts";
 import { importCommand } from "./import.ts";
 
 /** Options as commander names them: --peer-mac is peerMac. */
@@ -68,6 +69,10 @@ export function objectCommands(context: Context): Command[] {
     const command = new Command(spec.kind).addCommand(namedCommand(context, spec, "set"));
     if (spec.deletable === false) return command.description(`set ${spec.text}`);
     command.description(`set or delete ${spec.text}`).addCommand(namedCommand(context, spec, "delete"));
+    if (isDrainable(spec.kind)) {
+      command.description(`set, delete or drain ${spec.text}`);
+      for (const each of drainCommands(context, spec.kind)) command.addCommand(each);
+    }
     return spec.kind === "vm" ? command.addCommand(importCommand(context)) : command;
   });
 }

@@ -28,6 +28,7 @@ function lines({
   failure,
   pinDir,
   lagSeconds,
+  drained,
   liveness,
 }: Status): string[] {
   const text = [`daemon ${version}, process ${pid} since ${startedAt}, pinned at ${pinDir}`, `source ${source.name}`];
@@ -45,20 +46,22 @@ function lines({
     );
     if (failure.remedy !== undefined) text.push(`  ${failure.remedy}`);
   }
+  if (drained.length > 0) text.push(`drained: ${drained.join(", ")}`);
   text.push(...livenessLines(liveness));
   return text;
 }
 
-function livenessLines({ sessions, up, down, stale, allSilent, troubles }: Status["liveness"]): string[] {
+function livenessLines({ sessions, up, drained, down, stale, allSilent, troubles }: Status["liveness"]): string[] {
   const text = [...troubles];
   if (sessions === 0) return text;
-  text.push(`${count(sessions, "BFD session")}, ${up} up; ${count(stale, "endpoint")} stale`);
+  const out = drained > 0 ? `, ${drained} administratively down` : "";
+  text.push(`${count(sessions, "BFD session")}, ${up} up${out}; ${count(stale, "endpoint")} stale`);
   if (allSilent) text.push("every endpoint that ever answered is silent: they are used all the same");
   for (const { endpoint, address, state, diagnostic, liveness } of down) {
     const why = diagnostic === "none" ? "" : ` (${diagnostic})`;
     text.push(`  ${endpoint} ${address}: session ${state}${why}, endpoint ${liveness}`);
   }
-  const more = sessions - up - down.length;
+  const more = sessions - up - drained - down.length;
   if (more > 0) text.push(`  and ${more} more`);
   return text;
 }
