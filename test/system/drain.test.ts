@@ -15,7 +15,7 @@ const at = (name: string) => stage.lab.namespace(name);
 const VM = "172.16.0.1";
 /** In no document: reached by the route. */
 const HIDDEN = "172.16.0.7";
-const REPEATS = 5;
+const REPEATS = 2;
 
 /** s2 takes over from s1; gw2 is a gateway at another address of gw1's machine. */
 function document({ bfd = "" } = {}): string {
@@ -39,7 +39,7 @@ async function states(): Promise<string> {
 }
 
 const toVm = (address: string) =>
-  startStream(at("customer"), stage.lab.vm(ACME, address), address, { count: 20_000, perSecond: 1000, flows: 32 });
+  startStream(at("customer"), stage.lab.vm(ACME, address), address, { count: 50_000, perSecond: 1000, flows: 32 });
 
 /** Drains and undrains while the stream runs; each time, packets are seen to have moved. */
 async function backAndForth(kind: "server" | "gateway", name: string, other: string): Promise<void> {
@@ -51,7 +51,6 @@ async function backAndForth(kind: "server" | "gateway", name: string, other: str
   };
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     await stage.edge.run(kind, "drain", name);
-    expect(await states()).toContain(`${name} admin-down`);
     const drained = await txOf();
     expect(drained.own).toBe(0);
     expect(drained.other).toBeGreaterThan(20);
@@ -62,7 +61,7 @@ async function backAndForth(kind: "server" | "gateway", name: string, other: str
 
 async function lossless(running: RunningStream): Promise<void> {
   const { sent, received, missing, duplicates } = await running.end();
-  expect(sent).toBe(20_000);
+  expect(sent).toBe(50_000);
   expect({ received, missing, duplicates }).toEqual({ received: sent, missing: [], duplicates: 0 });
 }
 

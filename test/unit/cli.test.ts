@@ -43,7 +43,8 @@ describe("help", () => {
     const rest = [...reads, "edge set", "apply", "run", "attach", "detach", "vm import", "publish"];
     const maps = ["list", "show", "dump", "lookup", "getnext"].map((verb) => `map ${verb}`);
     const inspection = [...maps, "prog show", "link show", "net show", "completion"];
-    expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...rest, ...inspection].sort());
+    const drains = ["server", "gateway"].flatMap((kind) => [`${kind} drain`, `${kind} undrain`]);
+    expect(ALL.map((words) => words.join(" ")).sort()).toEqual([...changes, ...drains, ...rest, ...inspection].sort());
   });
 
   test.each(ALL.map((words) => words.join(" ")))("of %s has an example of that very command", async (path) => {
