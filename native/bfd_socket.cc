@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <random>
 
 #include "arguments.hpp"
@@ -22,11 +23,13 @@ namespace unum
 
 /*
  * What JavaScript reads and writes, one record a datagram: family (4 or 6), multihop (0 or 1), TTL, bytes of payload, address of the
- * other end in wire order (16 bytes), payload. What is longer than a record is cut; no control packet is.
+ * other end in wire order (16 bytes), payload, and in the last 4 bytes how long a datagram that is read had waited: nanoseconds, 0:
+ * not known. What is longer than a record is cut; no control packet is.
  */
 static constexpr size_t record_bytes = 96;
 static constexpr size_t payload_at = 20;
-static constexpr size_t payload_max = record_bytes - payload_at;
+static constexpr size_t age_at = record_bytes - sizeof(uint32_t);
+static constexpr size_t payload_max = age_at - payload_at;
 static constexpr uint32_t batch_max = 64;
 
 static constexpr uint16_t port_single_hop = 3784; // RFC 5881 section 4
@@ -147,6 +150,9 @@ static Fd open_receiver(const Address &local, uint16_t port, const std::string &
 		set_option(fd.get(), IPPROTO_IP, IP_RECVTTL, 1, subject);
 	else
 		set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1, subject);
+	// When the kernel had it in its hands; without, it is as if it came when it is read.
+	static constexpr int on = 1;
+	::setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	// Beyond the machine's limit only with a capability; without it, as much as there is.
 	if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes,
 			 sizeof(receive_buffer_bytes)))
@@ -230,12 +236,32 @@ static uint8_t hop_limit(msghdr *message)
 	return 0;
 }
 
+// Nanoseconds between a datagram's time stamp and now; 0: it has none, or the clock was set meanwhile.
+static uint32_t age_ns(msghdr *message, const timespec &now)
+{
+	for (cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		timespec came;
+		std::memcpy(&came, CMSG_DATA(part), sizeof(came));
+		int64_t ns = (now.tv_sec - came.tv_sec) * 1'000'000'000LL + now.tv_nsec -
+			     came.tv_nsec;
+		return ns > 0 && ns < 1'000'000'000 ? static_cast<uint32_t>(ns) : 0;
+	}
+	return 0;
+}
+
 uint32_t BfdSocket::receive_from(const Receiver &receiver, uint8_t *records, uint32_t room)
 {
 	std::array<mmsghdr, batch_max> messages;
 	std::array<iovec, batch_max> parts;
 	std::array<sockaddr_storage, batch_max> sources;
-	std::array<std::array<char, CMSG_SPACE(sizeof(int))>, batch_max> ancillary;
+	static constexpr size_t ancillary_bytes =
+		CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
+	struct alignas(cmsghdr) Ancillary {
+		std::array<char, ancillary_bytes> bytes;
+	};
+	std::array<Ancillary, batch_max> ancillary;
 
 	room = std::min(room, batch_max);
 	for (uint32_t i = 0; i < room; i++) {
@@ -245,10 +271,12 @@ uint32_t BfdSocket::receive_from(const Receiver &receiver, uint8_t *records, uin
 		messages[i].msg_hdr.msg_namelen = sizeof(sources[i]);
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
-		messages[i].msg_hdr.msg_control = ancillary[i].data();
-		messages[i].msg_hdr.msg_controllen = ancillary[i].size();
+		messages[i].msg_hdr.msg_control = ancillary[i].bytes.data();
+		messages[i].msg_hdr.msg_controllen = ancillary[i].bytes.size();
 	}
 	int count = ::recvmmsg(receiver.fd.get(), messages.data(), room, MSG_DONTWAIT, nullptr);
+	timespec now = {};
+	::clock_gettime(CLOCK_REALTIME, &now);
 	// An ICMP error of an earlier datagram counts as read.
 	for (int i = 0; i < count; i++) {
 		uint8_t *record = records + i * record_bytes;
@@ -257,6 +285,8 @@ uint32_t BfdSocket::receive_from(const Receiver &receiver, uint8_t *records, uin
 		record[1] = receiver.multihop;
 		record[2] = hop_limit(&messages[i].msg_hdr);
 		record[3] = static_cast<uint8_t>(messages[i].msg_len);
+		uint32_t age = age_ns(&messages[i].msg_hdr, now);
+		std::memcpy(record + age_at, &age, sizeof(age));
 		if (sources[i].ss_family == AF_INET)
 			std::memcpy(record + 4,
 				    &reinterpret_cast<sockaddr_in *>(&sources[i])->sin_addr, 4);

@@ -2,6 +2,8 @@ export type { AuthKey, AuthType } from "./auth.ts";
 export type { LivenessOptions } from "./liveness.ts";
 export { LivenessPolicy } from "./liveness.ts";
 export type { BfdState, Diagnostic } from "./packet.ts";
+export type { RoundTripTime } from "./round-trip.ts";
+export { RoundTrip } from "./round-trip.ts";
 export type { Session, SessionConfig } from "./session.ts";
 export type { Discard, Peer, Received, Remains, StateChange } from "./sessions.ts";
 export { Sessions } from "./sessions.ts";

@@ -11,11 +11,16 @@ export interface SessionConfig {
   readonly intervalUs: number;
   readonly multiplier: number;
   readonly auth?: AuthKey;
+  /** Between two measurements of the round-trip time, at least; without it there are none. */
+  readonly probeIntervalUs?: number;
 }
 
 export type SessionEvent =
-  /** `bytes` are those of the packet, for its authentication. It was chosen for this session by its discriminator or sender. */
-  | { readonly kind: "packet"; readonly packet: ControlPacket; readonly bytes: Uint8Array }
+  /**
+   * `bytes` are those of the packet, for its authentication. It was chosen for this session by its discriminator or sender. `atUs` is
+   * when it came in, if that was before now.
+   */
+  | { readonly kind: "packet"; readonly packet: ControlPacket; readonly bytes: Uint8Array; readonly atUs?: number }
   | { readonly kind: "send-due" }
   | { readonly kind: "deadline" }
   | { readonly kind: "configure"; readonly config: SessionConfig }
@@ -33,7 +38,10 @@ interface StateAction {
 }
 
 export type SessionAction =
-  | { readonly kind: "send"; readonly bytes: Uint8Array }
+  /** A probe is answered at once: its caller says when it really left, by {@link Session.probeLeft}. */
+  | { readonly kind: "send"; readonly bytes: Uint8Array; readonly probe?: true }
+  /** A probe was answered. */
+  | { readonly kind: "measured"; readonly us: number }
   | StateAction
   | { readonly kind: "discard"; readonly reason: Unauthentic };
 
@@ -69,6 +77,10 @@ export class Session {
   #remoteMultiplier = 0;
   #remoteDesiredTxUs = SLOW_US;
   #remoteMinRxUs = 1;
+
+  /** When the last probe left; undefined: it was answered, or counts no more. */
+  #probedAtUs: number | undefined;
+  #probeAtUs = 0;
 
   /** As packets have it; what holds may lag behind it until a poll has ended. */
   #announcedTxUs: number;
@@ -157,7 +169,7 @@ export class Session {
   on(event: SessionEvent, nowUs: number): readonly SessionAction[] {
     switch (event.kind) {
       case "packet":
-        return this.#receive(event.packet, event.bytes, nowUs);
+        return this.#receive(event.packet, event.bytes, nowUs, event.atUs ?? nowUs);
       case "send-due":
         return nowUs < this.#sendAtUs ? NOTHING : [this.#send(nowUs)];
       case "deadline":
@@ -169,8 +181,13 @@ export class Session {
     }
   }
 
+  /** The probe that was just given out was on its way at this time, not before. */
+  probeLeft(atUs: number): void {
+    if (this.#probedAtUs !== undefined) this.#probedAtUs = atUs;
+  }
+
   /** Section 6.8.6, from authentication on. */
-  #receive(packet: ControlPacket, bytes: Uint8Array, nowUs: number): readonly SessionAction[] {
+  #receive(packet: ControlPacket, bytes: Uint8Array, nowUs: number, atUs: number): readonly SessionAction[] {
     const unauthentic = this.#authenticate(packet, bytes, nowUs);
     if (unauthentic !== undefined) return [{ kind: "discard", reason: unauthentic }];
     const before = this.sendIntervalUs;
@@ -180,15 +197,20 @@ export class Session {
     this.#remoteMultiplier = packet.multiplier;
     this.#remoteDesiredTxUs = packet.desiredMinTxUs;
     this.#remoteMinRxUs = packet.requiredMinRxUs;
-    if (packet.final) this.#endPoll();
-    this.#heardAtUs = nowUs;
     const actions: SessionAction[] = [];
+    if (packet.final) {
+      if (this.#probedAtUs !== undefined) actions.push({ kind: "measured", us: Math.max(0, atUs - this.#probedAtUs) });
+      this.#probedAtUs = undefined;
+      this.#endPoll();
+    }
+    this.#heardAtUs = nowUs;
+    const measured = actions.length;
     if (this.#state !== "admin-down") {
       const next = this.#transition(packet.state);
       if (next !== undefined) actions.push(this.#enter(next, nowUs, packet));
       // An answer has the new state in it, too.
       if (packet.poll) actions.push(this.#send(nowUs, true));
-      else if (actions.length > 0) actions.push(this.#send(nowUs));
+      else if (actions.length > measured) actions.push(this.#send(nowUs));
     }
     this.#deadlineUs = this.#heardAtUs + this.detectUs;
     this.#hurry(before, nowUs);
@@ -250,6 +272,21 @@ export class Session {
     this.#announcedRxUs = this.#usedRxUs = intervalUs;
     this.#polling = isUp;
     this.#pollAgain = false;
+    this.#probedAtUs = undefined;
+  }
+
+  /**
+   * Section 6.8.7: a poll is answered at once, so one that asks for nothing measures the path. It goes with a packet that is sent
+   * anyway. One that has no answer when the next is due is given up, and its turn is left out: a late answer is nobody's.
+   */
+  #probes(nowUs: number): boolean {
+    const { probeIntervalUs } = this.#config;
+    if (probeIntervalUs === undefined || nowUs < this.#probeAtUs) return false;
+    if (this.#state !== "up" || this.#remoteState !== "up" || this.#polling) return false;
+    this.#probeAtUs = nowUs + probeIntervalUs;
+    const isLost = this.#probedAtUs !== undefined;
+    this.#probedAtUs = isLost ? undefined : nowUs;
+    return !isLost;
   }
 
   #endPoll(): void {
@@ -298,7 +335,9 @@ export class Session {
       this.#usedTxUs = Math.min(this.#usedTxUs, intervalUs);
       this.#usedRxUs = Math.max(this.#usedRxUs, intervalUs);
       this.#announcedTxUs = this.#announcedRxUs = intervalUs;
-      this.#pollAgain = this.#polling;
+      // So may be the answer to a probe.
+      this.#pollAgain = this.#polling || this.#probedAtUs !== undefined;
+      this.#probedAtUs = undefined;
       this.#polling = true;
       if (this.#remoteDiscriminator !== 0) this.#deadlineUs = this.#heardAtUs + this.detectUs;
     }
@@ -323,11 +362,12 @@ export class Session {
 
   #send(nowUs: number, final = false): SessionAction {
     const authenticator = this.#authenticator;
+    const probe = !final && this.#probes(nowUs);
     const bytes = encodeControl(
       {
         diagnostic: DIAGNOSTICS.indexOf(this.#diagnostic),
         state: this.#state,
-        poll: this.#polling && !final,
+        poll: (this.#polling || probe) && !final,
         final,
         // A session ends with its process. That packets are forwarded on is no business of the peer's.
         controlPlaneIndependent: false,
@@ -347,7 +387,7 @@ export class Session {
     this.#sentAtUs = nowUs;
     this.#sendAtUs = nowUs + this.#jittered(this.sendIntervalUs);
     this.#patienceUs = this.#config.multiplier * this.sendIntervalUs;
-    return { kind: "send", bytes };
+    return { kind: "send", bytes, ...(probe && { probe }) };
   }
 
   /** Section 6.8.7: up to a quarter less, and at least a tenth where one lost packet is one too many. */

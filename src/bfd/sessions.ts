@@ -24,6 +24,8 @@ export interface Received {
   readonly multihop: boolean;
   /** TTL or hop limit. */
   readonly ttl: number;
+  /** Microseconds that it had waited to be read; absent: not known. */
+  readonly agoUs?: number;
   /** Payload of the datagram. Good until {@link Sessions.receive} returns. */
   readonly bytes: Uint8Array;
 }
@@ -51,7 +53,10 @@ export interface StateChange {
 
 export interface SessionsOptions {
   readonly random: () => number;
-  readonly send: (peer: Peer, bytes: Uint8Array) => void;
+  /** Of a probe it is told when it left: {@link Session.probeLeft}. */
+  readonly send: (peer: Peer, bytes: Uint8Array, probe?: Session) => void;
+  /** The round-trip time of a session was measured. */
+  readonly measured?: (name: string, us: number) => void;
   /** After the session changed, and before what tells the peer is sent. */
   readonly changed: (change: StateChange, session: Session) => void;
 }
@@ -161,7 +166,11 @@ export class Sessions {
   receive(received: Received, nowUs: number): void {
     const found = this.#find(received);
     if (typeof found === "string") this.#discard(found);
-    else this.#tell(found.entry, { kind: "packet", packet: found.packet, bytes: received.bytes }, nowUs);
+    else {
+      const { packet } = found;
+      const atUs = nowUs - (received.agoUs ?? 0);
+      this.#tell(found.entry, { kind: "packet", packet, bytes: received.bytes, atUs }, nowUs);
+    }
   }
 
   #find({ from, multihop, ttl, bytes }: Received): Discard | { readonly entry: Entry; readonly packet: ControlPacket } {
@@ -197,7 +206,8 @@ export class Sessions {
   }
 
   #act(peer: Peer, session: Session, action: SessionAction): void {
-    if (action.kind === "send") this.#options.send(peer, action.bytes);
+    if (action.kind === "send") this.#options.send(peer, action.bytes, action.probe && session);
+    else if (action.kind === "measured") this.#options.measured?.(peer.name, action.us);
     else if (action.kind === "discard") this.#discard(action.reason);
     else {
       const { kind: _, ...change } = action;

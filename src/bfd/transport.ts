@@ -6,10 +6,10 @@ import type { NativeBfdSocket } from "../bpf/native.ts";
 import { addon } from "../bpf/native.ts";
 import type { Peer, Received } from "./sessions.ts";
 
-/** Records of native/bfd_socket.cc: family, multihop, TTL, bytes of payload, address, payload. */
+/** Records of native/bfd_socket.cc: family, multihop, TTL, bytes of payload, address, payload, age. */
 const RECORD_BYTES = 96;
-const AT = { family: 0, multihop: 1, ttl: 2, length: 3, address: 4, payload: 20 };
-const PAYLOAD_MAX = RECORD_BYTES - AT.payload;
+const AT = { family: 0, multihop: 1, ttl: 2, length: 3, address: 4, payload: 20, age: 92 };
+const PAYLOAD_MAX = AT.age - AT.payload;
 /** Datagrams that are read before others are sent. */
 const BATCH = 64;
 
@@ -17,6 +17,7 @@ const BATCH = 64;
 export class Transport {
   readonly #socket: NativeBfdSocket;
   readonly #in = new Uint8Array(BATCH * RECORD_BYTES);
+  readonly #view = new DataView(this.#in.buffer);
   readonly #out = new Uint8Array(BATCH * RECORD_BYTES);
   readonly #addresses = new Map<string, IpAddress>();
   #queued = 0;
@@ -46,6 +47,7 @@ export class Transport {
         from: this.#address(at),
         multihop: this.#in[at + AT.multihop] === 1,
         ttl: this.#in[at + AT.ttl] as number,
+        agoUs: this.#view.getUint32(at + AT.age, true) / 1000,
         bytes: this.#in.subarray(at + AT.payload, at + AT.payload + length),
       });
     }

@@ -3,6 +3,7 @@
 import type { InterfaceAddress, InterfaceAddress6, IpAddress, Mac } from "../address/index.ts";
 import { comparePrefix, ipFamily } from "../address/index.ts";
 import type { EndpointState } from "../control/state.ts";
+import type { PathStatus } from "../daemon/protocol.ts";
 import type { LearnedPeer, LivenessRow, Observed, PathMtu, Plane } from "../dataplane/index.ts";
 import { observePorts, readLearnedPeers, readLiveness, readPathMtus } from "../dataplane/index.ts";
 import type { Circuit, Gateway, Model, RateLimit, Server } from "../model/index.ts";
@@ -17,6 +18,8 @@ export interface Input {
   readonly plane: Plane;
   readonly observed: Observed;
   readonly model: Model;
+  /** By endpoint, as far as a daemon measured them. */
+  readonly paths?: ReadonlyMap<string, PathStatus>;
 }
 
 export interface View {
@@ -57,6 +60,11 @@ export function spanText(seconds: number): string {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
+/** Three digits, in the unit that suits: "87 us", "1.25 ms", "40.1 ms". */
+export function roundTripText(us: number): string {
+  return us < 1000 ? `${us} us` : `${(us / 1000).toPrecision(3)} ms`;
+}
+
 const rate = (limit: RateLimit | undefined): Cell => limit && rateText(limit.bitsPerSecond);
 const burst = (limit: RateLimit | undefined): Cell => limit && sizeText(limit.burstBytes);
 
@@ -70,7 +78,7 @@ function vmsPerServer(model: Model): ReadonlyMap<string, number> {
 
 /** Endpoints of one kind, with what the maps and this machine know of them. */
 function endpointItems<T extends Server | Gateway>(
-  { plane, observed, model }: Input,
+  { plane, observed, model, paths }: Input,
   endpoints: ReadonlyMap<string, T>,
 ) {
   const pathMtus: ReadonlyMap<string, PathMtu> = readPathMtus(plane, observed.indexes);
@@ -89,6 +97,7 @@ function endpointItems<T extends Server | Gateway>(
       nextHop: nextHop?.nextHopMac ?? "unresolved",
       mtu: nextHop?.mtuBytes,
       pathMtu: pathMtus.get(name),
+      rttUs: paths?.get(name)?.leastUs,
       mac: endpoint.mac,
       endpoint,
     };
@@ -120,6 +129,7 @@ const PATH = {
   "next hop": ({ nextHop }: EndpointItem) => nextHop,
   mtu: ({ mtu }: EndpointItem) => mtu,
   "path mtu": ({ pathMtu }: EndpointItem) => pathMtu && `${pathMtu.mtuBytes} for ${spanText(pathMtu.expiresInSeconds)}`,
+  rtt: ({ rttUs }: EndpointItem) => rttUs && roundTripText(rttUs),
 } as const;
 
 /** One family of a circuit, as a line of its table. */

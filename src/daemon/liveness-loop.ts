@@ -2,7 +2,7 @@
 // daemon in one place, and for nothing else, so a pass over millions of VMs does not delay it.
 
 import type { Received, Session, StateChange } from "../bfd/index.ts";
-import { LivenessPolicy, Sessions } from "../bfd/index.ts";
+import { LivenessPolicy, RoundTrip, Sessions } from "../bfd/index.ts";
 import type { Liveness, LivenessRow } from "../dataplane/index.ts";
 import { DETECT_MS_MAX } from "../dataplane/index.ts";
 import type { FromThread, LivenessPeer, LivenessReport, SessionStatus, Watch } from "./liveness-protocol.ts";
@@ -41,6 +41,7 @@ interface Watched {
   isHeard: boolean;
   /** As it is in the maps. */
   detectMs: number;
+  readonly roundTrip: RoundTrip;
 }
 
 /** The clock of packets goes in steps: a fraction of the shortest patience, and within these. */
@@ -55,6 +56,7 @@ const BATCHES_MAX = 512;
 const MARGIN_MS = 5;
 /** Reports of thousands of sessions are not for every change. */
 const REPORT_US = 200_000;
+const TIMES_US = 1_000_000;
 
 export class LivenessLoop {
   readonly #options: LivenessLoopOptions;
@@ -66,6 +68,8 @@ export class LivenessLoop {
   #tickedAtUs: number;
   #reportAtUs = 0;
   #isChanged = false;
+  #isMeasured = false;
+  #reportedAtUs = 0;
   #useless = 0;
 
   constructor(options: LivenessLoopOptions) {
@@ -73,7 +77,8 @@ export class LivenessLoop {
     this.#tickedAtUs = options.now();
     this.#sessions = new Sessions({
       random: options.random,
-      send: (peer, bytes) => this.#send(peer as LivenessPeer, bytes),
+      send: (peer, bytes, probe) => this.#send(peer as LivenessPeer, bytes, probe),
+      measured: (name, us) => this.#measured(name, us),
       changed: (change, session) => this.#changed(change, session),
     });
     this.#policy = new LivenessPolicy({
@@ -116,7 +121,10 @@ export class LivenessLoop {
       return;
     }
     const left = this.#maps?.read(peer.index);
-    const watched: Watched = { peer, downs: 0, liveness: left?.state ?? "unknown", isHeard: false, detectMs: 0 };
+    const watched: Watched = {
+      ...{ peer, downs: 0, liveness: left?.state ?? "unknown", isHeard: false, detectMs: 0 },
+      roundTrip: new RoundTrip(),
+    };
     this.#watched.set(peer.name, watched);
     // A session that packets went by is taken up where it was; the peer need not notice.
     const wasUp = left !== undefined && left.state === "up" && left.detectMs > 0;
@@ -175,10 +183,24 @@ export class LivenessLoop {
     this.#tickUs = Math.max(TICK_US.min, Math.min(TICK_US.max, shortest));
   }
 
-  #send(peer: LivenessPeer, bytes: Uint8Array): void {
+  #send(peer: LivenessPeer, bytes: Uint8Array, probe: Session | undefined): void {
+    const { wire, now } = this.#options;
     const watched = this.#watched.get(peer.name);
     if (watched !== undefined) this.#listen(watched);
-    this.#options.wire.send(peer, bytes);
+    if (probe === undefined) {
+      wire.send(peer, bytes);
+      return;
+    }
+    // It waits for no others, nor they for the time that it is taken at.
+    wire.flush();
+    wire.send(peer, bytes);
+    probe.probeLeft(now());
+    wire.flush();
+  }
+
+  #measured(name: string, us: number): void {
+    this.#watched.get(name)?.roundTrip.add(us);
+    this.#isMeasured = true;
   }
 
   /**
@@ -213,6 +235,7 @@ export class LivenessLoop {
     if (change.to === "up" || change.from === "up") {
       watched.isHeard = false;
       this.#maps?.mute(watched.peer.index);
+      watched.roundTrip.forget();
       this.#policy.session(endpoint, session.state === "up", change.excused === true, this.#options.now());
       this.#store(endpoint, watched);
       this.#measure();
@@ -245,8 +268,11 @@ export class LivenessLoop {
     if (nowUs < this.#reportAtUs) return;
     let useless = this.#options.wire.lost;
     for (const count of this.#sessions.discards.values()) useless += count;
-    if (!this.#isChanged && useless === this.#useless) return;
-    this.#isChanged = false;
+    // Times come all the time: they wait for something else that is to be told, but not for long.
+    const hasTimes = this.#isMeasured && nowUs - this.#reportedAtUs >= TIMES_US;
+    if (!this.#isChanged && !hasTimes && useless === this.#useless) return;
+    this.#isChanged = this.#isMeasured = false;
+    this.#reportedAtUs = nowUs;
     this.#useless = useless;
     this.#reportAtUs = nowUs + REPORT_US;
     this.#options.tell({ kind: "report", report: this.report() });
@@ -254,7 +280,7 @@ export class LivenessLoop {
 
   report(): LivenessReport {
     const sessions: SessionStatus[] = [];
-    for (const [endpoint, { peer, liveness, isHeard, downs }] of this.#watched) {
+    for (const [endpoint, { peer, liveness, isHeard, downs, roundTrip }] of this.#watched) {
       const session = this.#sessions.get(endpoint);
       if (session === undefined) continue;
       const { state, remoteState, diagnostic, detectUs } = session;
@@ -264,6 +290,7 @@ export class LivenessLoop {
         drained: peer.drained === true,
         detectMs: detectUs / 1000,
         heardByPackets: isHeard,
+        ...(roundTrip.time && { roundTrip: roundTrip.time }),
       });
     }
     const discards = Object.fromEntries(this.#sessions.discards);

@@ -1,7 +1,7 @@
 // What the daemon and its liveness thread say to each other.
 
 import type { IpAddress } from "../address/index.ts";
-import type { BfdState, Diagnostic, Peer } from "../bfd/index.ts";
+import type { BfdState, Diagnostic, Peer, RoundTripTime } from "../bfd/index.ts";
 import type { Liveness } from "../dataplane/index.ts";
 
 export interface LivenessPeer extends Peer {
@@ -41,6 +41,8 @@ export interface SessionStatus {
   readonly heardByPackets: boolean;
   /** Times that it went down since it began. */
   readonly downs: number;
+  /** Of the tunnel's path, while the session is up. */
+  readonly roundTrip?: RoundTripTime;
 }
 
 export type FromThread =

@@ -29,6 +29,9 @@ export interface Watchable {
   readonly mapId: number;
 }
 
+/** Each costs the peer one packet more. */
+const PROBE_INTERVAL_US = 1_000_000;
+
 const NO_REPORT: LivenessReport = { sessions: [], discards: {}, lost: 0, allSilent: false };
 
 export class LivenessWatch {
@@ -140,7 +143,8 @@ function peerOf(
   { intervalUs, multiplier, multihop, holdDownUs }: Bfd,
   auth: AuthKey | undefined,
 ): LivenessPeer {
-  return { name, address, index, multihop, holdDownUs, config: { intervalUs, multiplier, ...(auth && { auth }) } };
+  const config = { intervalUs, multiplier, probeIntervalUs: PROBE_INTERVAL_US, ...(auth && { auth }) };
+  return { name, address, index, multihop, holdDownUs, config };
 }
 
 /** @throws UnumError VALUE_INVALID; what Node says of the file */

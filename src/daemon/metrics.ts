@@ -142,6 +142,15 @@ export class Metrics {
         for (const [endpoint, { drained }] of [...model.servers, ...model.gateways]) set({ endpoint }, drained ? 1 : 0);
       },
     );
+    gauge(
+      "unum_endpoint_rtt_seconds",
+      "round trip to an endpoint, the least of the last ten samples",
+      ["endpoint"],
+      (set) => {
+        for (const { endpoint, roundTrip } of liveness().sessions)
+          if (roundTrip !== undefined) set({ endpoint }, roundTrip.leastUs / 1e6);
+      },
+    );
     gauge("unum_bfd_discards", "BFD control packets that were of no use, by reason", ["reason"], (set) => {
       for (const [reason, count] of Object.entries(liveness().discards)) set({ reason }, count);
     });

@@ -61,6 +61,8 @@ export interface Status {
   readonly lagSeconds: number;
   /** Endpoints that the operator took out. */
   readonly drained: readonly string[];
+  /** What was measured of the paths to endpoints whose session is up. */
+  readonly paths: readonly PathStatus[];
   /** BFD sessions. */
   readonly liveness: {
     readonly sessions: number;
@@ -79,6 +81,14 @@ export interface Status {
     /** Control packets that were of no use, by reason. */
     readonly discards: Readonly<Record<string, number>>;
   };
+}
+
+/** Microseconds of the round trip: smoothed and its variation (RFC 6298), and the least of the last ten samples. */
+export interface PathStatus {
+  readonly endpoint: string;
+  readonly smoothedUs: number;
+  readonly variationUs: number;
+  readonly leastUs: number;
 }
 
 export interface Health {

@@ -4,7 +4,7 @@ import type { Model } from "../model/index.ts";
 import { NOTHING_KEPT_OUT } from "../source/index.ts";
 import type { LivenessReport } from "./liveness-protocol.ts";
 import type { LoopView, PassResult } from "./loop.ts";
-import type { ErrorText, Health, ResultText, StateWord, Status } from "./protocol.ts";
+import type { ErrorText, Health, PathStatus, ResultText, StateWord, Status } from "./protocol.ts";
 import { errorText } from "./protocol.ts";
 
 export interface Identity {
@@ -68,6 +68,15 @@ function livenessOf({ report, troubles }: LivenessView): Status["liveness"] {
   };
 }
 
+function pathsOf({ sessions }: LivenessReport): readonly PathStatus[] {
+  return sessions.flatMap(({ endpoint, roundTrip }) => {
+    if (roundTrip === undefined) return [];
+    const { smoothedUs, variationUs, leastUs } = roundTrip;
+    const [smoothed, variation, least] = [smoothedUs, variationUs, leastUs].map(Math.round) as [number, number, number];
+    return [{ endpoint, smoothedUs: smoothed, variationUs: variation, leastUs: least }];
+  });
+}
+
 export function statusOf(view: LoopView, liveness: LivenessView, identity: Identity, now: number): Status {
   const { desired, applied, failure, refusal, sourceError } = view;
   const wrong = refusal === undefined ? failure : { ...refusal, attempts: 1 };
@@ -95,6 +104,7 @@ export function statusOf(view: LoopView, liveness: LivenessView, identity: Ident
     }),
     lagSeconds: lagSeconds(view, now),
     drained: drainedOf(applied?.state.model),
+    paths: pathsOf(liveness.report),
     liveness: livenessOf(liveness),
   };
 }

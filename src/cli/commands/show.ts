@@ -1,10 +1,12 @@
 import { Argument, Command, Option } from "commander";
+import type { PathStatus } from "../../daemon/protocol.ts";
 import type { VmSelection } from "../../dataplane/index.ts";
 import { featureText, observe, observePorts } from "../../dataplane/index.ts";
 import { UnumError } from "../../errors.ts";
 import type { Model } from "../../model/index.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import { examples, jsonOption, pinDirOption, say } from "../context.ts";
+import { findDaemon } from "../daemon.ts";
 import { openPlane } from "../edge.ts";
 import { count, json, table } from "../render.ts";
 import * as value from "../values.ts";
@@ -48,7 +50,8 @@ export function showCommand(context: Context): Command {
         const view = what === undefined ? undefined : VIEWS[what];
         const model = observed.state?.model;
         if (what === "ports" || (model !== undefined && view !== undefined)) {
-          list(context, options, view as View, { plane, observed, model: model as Model });
+          const paths = what === "servers" || what === "gateways" ? await measuredPaths(options) : undefined;
+          list(context, options, view as View, { plane, observed, model: model as Model, ...(paths && { paths }) });
         } else if (model === undefined) {
           if (options.json === true) json(context, view === undefined ? { applied: false } : []);
           else say(context, "nothing is applied yet");
@@ -57,6 +60,12 @@ export function showCommand(context: Context): Command {
         plane.close();
       }
     });
+}
+
+/** What the daemon measured; that there is none, or that it is busy, keeps nobody from looking at the maps. */
+async function measuredPaths({ pinDir }: CommonOptions): Promise<ReadonlyMap<string, PathStatus> | undefined> {
+  const daemon = await findDaemon(pinDir).catch(() => undefined);
+  return daemon && new Map(daemon.status.paths.map((path) => [path.endpoint, path]));
 }
 
 interface ShowOptions extends CommonOptions, VmSelection {}
