@@ -192,7 +192,12 @@ export class Sessions {
       this.#tell(entry, { kind: "send-due" }, nowUs);
   }
 
-  /** Ends what was not heard in time. For a caller who has read everything that had come in: it may be among that. */
+  /** Gives everybody so much more time to be heard: whoever reads packets was stopped for as long, and maybe the whole machine. */
+  excuse(us: number, nowUs: number): void {
+    for (const entry of this.#byName.values()) this.#tell(entry, { kind: "deaf", us }, nowUs);
+  }
+
+  /** Ends what was not heard until then. For a caller who has read everything that had come in by that time. */
   expireDue(nowUs: number): void {
     for (let entry = this.#deadlines.take(nowUs); entry !== undefined; entry = this.#deadlines.take(nowUs))
       this.#tell(entry, { kind: "deadline" }, nowUs);

@@ -48,6 +48,8 @@ interface Watched {
 const TICK_US = { min: 1000, max: 10_000, fraction: 40 };
 /** However long this thread was stopped, packets see no more of it: nobody was heard meanwhile. */
 const STEP_US_MAX = 10_000;
+/** So long after it was to read, this thread was stopped, or its processor was taken away. */
+const LATE_US = 10_000;
 /** Nothing to do at all. */
 const IDLE_US = 500_000;
 /** What has come in is read before anybody is given up, unless it does not end: a flood must not keep the dead alive. */
@@ -66,6 +68,9 @@ export class LivenessLoop {
   #maps: Maps | undefined;
   #tickUs = TICK_US.max;
   #tickedAtUs: number;
+  #readAtUs: number;
+  /** When the next look at what came in is to be, at the latest. */
+  #readByUs: number;
   #reportAtUs = 0;
   #isChanged = false;
   #isMeasured = false;
@@ -74,7 +79,7 @@ export class LivenessLoop {
 
   constructor(options: LivenessLoopOptions) {
     this.#options = options;
-    this.#tickedAtUs = options.now();
+    this.#tickedAtUs = this.#readAtUs = this.#readByUs = options.now();
     this.#sessions = new Sessions({
       random: options.random,
       send: (peer, bytes, probe) => this.#send(peer as LivenessPeer, bytes, probe),
@@ -151,18 +156,30 @@ export class LivenessLoop {
     const { wire, now } = this.#options;
     let more = true;
     for (let batches = 0; more && batches < BATCHES_MAX; batches++) {
+      this.#beginRead();
       more = wire.receive((received) => this.#sessions.receive(received, now()));
       // What is to be sent does not wait for the end of what comes in.
       this.#sessions.sendDue(now());
       wire.flush();
     }
     const nowUs = now();
-    this.#sessions.expireDue(nowUs);
+    // Not by what the clock says now: whoever was heard between the last look and this line is not read yet.
+    this.#sessions.expireDue(this.#readAtUs);
     this.#policy.advance(nowUs);
     wire.flush();
     this.#tick(nowUs);
     this.#report(nowUs);
-    return wire.wait(this.#patienceUs(nowUs));
+    const patienceUs = this.#patienceUs(nowUs);
+    this.#readByUs = nowUs + patienceUs;
+    return wire.wait(patienceUs);
+  }
+
+  #beginRead(): void {
+    const nowUs = this.#options.now();
+    const lateUs = nowUs - this.#readByUs;
+    this.#readAtUs = this.#readByUs = nowUs;
+    // Peers may have been stopped as well, if it was the machine. What the clock of packets leaves out is no silence for sessions.
+    if (lateUs > LATE_US) this.#sessions.excuse(lateUs, nowUs);
   }
 
   #patienceUs(nowUs: number): number {

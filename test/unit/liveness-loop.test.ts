@@ -36,6 +36,8 @@ class Bench {
   isMarked = true;
   /** Until then, strangers send more than can be read. */
   floodUntilUs = 0;
+  /** Happens once, after what came in was read. */
+  afterRead: (() => void) | undefined;
   readonly loop: LivenessLoop;
 
   constructor() {
@@ -49,6 +51,9 @@ class Bench {
         }
         const batch = this.incoming.splice(0, 64);
         for (const received of batch) each(received);
+        const { afterRead } = this;
+        this.afterRead = undefined;
+        afterRead?.();
         return batch.length === 64;
       },
       send: (_, bytes) => void this.sent.push(decodeControl(bytes) as ControlPacket),
@@ -208,6 +213,27 @@ describe("time", () => {
     bench.loop.turn();
     expect(bench.clockNs - before).toBeLessThanOrEqual(10_000_000);
     expect(bench.row.state).toBe("up");
+  });
+
+  test("that this thread was stopped for is nobody's silence, and neither is what it was stopped for after a look", () => {
+    const bench = new Bench().up();
+    // Once before a look, and once after it: what came in then is read only with the next one.
+    bench.nowUs += 5_000 * MS;
+    bench.loop.turn();
+    expect(bench.row.state).toBe("up");
+    bench.run(500);
+    bench.afterRead = () => {
+      bench.nowUs += 400 * MS;
+      bench.hear("up");
+    };
+    bench.loop.turn();
+    bench.run(500);
+    expect(bench.liveness()).toEqual(["up"]);
+    // It is given no more time than that.
+    bench.nowUs += 400 * MS;
+    const from = bench.nowUs;
+    while (bench.row.state === "up") bench.loop.turn();
+    expect(bench.nowUs - from).toBeLessThanOrEqual(301 * MS);
   });
 
   test("that was ours alone is no news of a peer's that gave up", () => {
