@@ -1,6 +1,7 @@
 // The world as the oracle sees it: the document's words, looked up the slow and obvious way.
 
 import { type Address, addressAt, addressBytes, type Family, familyOf } from "./oracle-ip.ts";
+import type { OracleSessions } from "./oracle-liveness.ts";
 import { ipBytes, macBytes } from "./packet-bytes.ts";
 import {
   type CircuitDocument,
@@ -201,6 +202,8 @@ export class OracleNetwork {
   readonly down = new Set<string>();
   /** What routers told about paths: outer packet, bytes. */
   readonly pathMtus = new Map<string, number>();
+  /** Of BFD; absent: no endpoint is watched. */
+  sessions?: OracleSessions;
   /** By family and tenant/circuit. */
   readonly learned: Readonly<Record<Family, Map<string, Uint8Array>>> = { 4: new Map(), 6: new Map() };
 

@@ -2,6 +2,7 @@
 
 import { pseudoSum } from "./oracle-frames.ts";
 import { type Address, addressAt, type Family } from "./oracle-ip.ts";
+import { hear, isLivenessPort } from "./oracle-liveness.ts";
 import type { OracleEndpoint, OracleNetwork } from "./oracle-network.ts";
 import { get16, get24, onesSum } from "./packet-bytes.ts";
 
@@ -33,6 +34,7 @@ interface Outer {
   /** Where it says that it ends. */
   readonly end: number;
   readonly tos: number;
+  readonly ttl: number;
 }
 
 function outerOf(frame: Uint8Array): Outer | undefined {
@@ -51,6 +53,7 @@ function outerOf(frame: Uint8Array): Outer | undefined {
       isLaterFragment: (get16(frame, 20) & 0x1fff) !== 0,
       end: 14 + get16(frame, 16),
       tos: frame[15] as number,
+      ttl: frame[22] as number,
     };
   }
   if (type === 0x86dd && frame.length >= 54 && (frame[14] as number) >> 4 === 6) {
@@ -65,6 +68,7 @@ function outerOf(frame: Uint8Array): Outer | undefined {
       isLaterFragment: false,
       end: 54 + get16(frame, 18),
       tos: (get16(frame, 14) >> 4) & 0xff,
+      ttl: frame[21] as number,
     };
   }
   return undefined;
@@ -87,6 +91,8 @@ export function matchTunnel(network: OracleNetwork, frame: Uint8Array): Matched 
   const matches =
     from !== undefined && from.profile.port === port && (from.profile.encapsulation === "nvgre") === isGre;
   if (!matches) {
+    if (network.sessions !== undefined && !isGre && isLivenessPort(port))
+      return hear(network.sessions, frame, outer.payloadAt, outer.ttl, from);
     if (!served) return "passed";
     if (outer.isFragment) return ["tunnel_fragment"];
     return [from === undefined ? "unknown_endpoint" : "tunnel_mismatch"];
