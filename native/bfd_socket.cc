@@ -244,8 +244,8 @@ static uint32_t age_ns(msghdr *message, const timespec &now)
 			continue;
 		timespec came;
 		std::memcpy(&came, CMSG_DATA(part), sizeof(came));
-		int64_t ns = (now.tv_sec - came.tv_sec) * 1'000'000'000LL + now.tv_nsec -
-			     came.tv_nsec;
+		int64_t ns =
+			(now.tv_sec - came.tv_sec) * 1'000'000'000LL + now.tv_nsec - came.tv_nsec;
 		return ns > 0 && ns < 1'000'000'000 ? static_cast<uint32_t>(ns) : 0;
 	}
 	return 0;

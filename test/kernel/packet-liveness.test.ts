@@ -97,29 +97,34 @@ const hears = (input: Packet, end: Ending) => {
 const V6 = Object.entries({ ...WORLD.servers, ...WORLD.gateways }).find(([, { address }]) => address.includes(":"));
 const [name6, address6] = [V6?.[0] as string, V6?.[1].address as string];
 
+/** What it is, how it ends, and whether it is a sign of life. */
+type ControlRow = [string, Control, Ending, boolean];
+
+const CONTROLS: readonly ControlRow[] = [
+  ["up", {}, passed, true],
+  ["in state init", { state: 2 }, passed, true],
+  ["down", { state: 1 }, passed, false],
+  ["down, to nobody", { state: 1, your: 0 }, passed, false],
+  ["that claims to be up, to nobody", { your: 0 }, passed, false],
+  ["with something behind it", { bytes: 60 }, passed, true],
+  ["with a key", { bytes: 52, length: 52 }, passed, true],
+  ["from many hops away", { port: 4784, ttl: 250 }, passed, true],
+  ["from a neighbour, that a router sent on", { ttl: 254 }, dropped("liveness_ttl"), false],
+  ["from a stranger", { from: "10.2.0.77" }, dropped("liveness_stranger"), false],
+  ["from a stranger, many hops away", { from: "10.9.0.77", port: 4784 }, dropped("liveness_stranger"), false],
+  ["from a stranger to somebody else", { from: "10.2.0.77", to: "10.2.0.200" }, passed, false],
+  ["of version 0", { version: 0 }, dropped("liveness_version"), false],
+  ["of version 2", { version: 2 }, dropped("liveness_version"), false],
+  ["cut short", { bytes: 23 }, dropped("liveness_length"), false],
+  ["without anything in it", { bytes: 0 }, dropped("liveness_length"), false],
+  ["that says it is shorter than it can be", { length: 23 }, dropped("liveness_length"), false],
+  ["that says it is longer than it is", { length: 25 }, dropped("liveness_length"), false],
+  ["of another session", { your: DISCRIMINATOR + 1 }, dropped("liveness_discriminator"), false],
+  ["to the port of echo", { port: 3785 }, passed, false],
+];
+
 describe("a control packet", () => {
-  it.each<[string, Control, Ending, boolean]>([
-    ["up", {}, passed, true],
-    ["in state init", { state: 2 }, passed, true],
-    ["down", { state: 1 }, passed, false],
-    ["down, to nobody", { state: 1, your: 0 }, passed, false],
-    ["that claims to be up, to nobody", { your: 0 }, passed, false],
-    ["with something behind it", { bytes: 60 }, passed, true],
-    ["with a key", { bytes: 52, length: 52 }, passed, true],
-    ["from many hops away", { port: 4784, ttl: 250 }, passed, true],
-    ["from a neighbour, that a router sent on", { ttl: 254 }, dropped("liveness_ttl"), false],
-    ["from a stranger", { from: "10.2.0.77" }, dropped("liveness_stranger"), false],
-    ["from a stranger, many hops away", { from: "10.9.0.77", port: 4784 }, dropped("liveness_stranger"), false],
-    ["from a stranger to somebody else", { from: "10.2.0.77", to: "10.2.0.200" }, passed, false],
-    ["of version 0", { version: 0 }, dropped("liveness_version"), false],
-    ["of version 2", { version: 2 }, dropped("liveness_version"), false],
-    ["cut short", { bytes: 23 }, dropped("liveness_length"), false],
-    ["without anything in it", { bytes: 0 }, dropped("liveness_length"), false],
-    ["that says it is shorter than it can be", { length: 23 }, dropped("liveness_length"), false],
-    ["that says it is longer than it is", { length: 25 }, dropped("liveness_length"), false],
-    ["of another session", { your: DISCRIMINATOR + 1 }, dropped("liveness_discriminator"), false],
-    ["to the port of echo", { port: 3785 }, passed, false],
-  ])("%s", (_, fields, end, isMarked) => {
+  it.each<ControlRow>([...CONTROLS])("%s", (_, fields, end, isMarked) => {
     hears(control(fields), end);
     expect(load("liveness_heard", indexOf("s1"))).toBe(isMarked ? CLOCK : 0n);
   });
@@ -134,6 +139,12 @@ describe("a control packet", () => {
   ])("over IPv6 %s", (_, fields, end, isMarked) => {
     hears(control({ from: address6, ...fields }), end);
     expect(load("liveness_heard", indexOf(name6))).toBe(isMarked ? CLOCK : 0n);
+  });
+
+  it("meets every reason that there is for one", () => {
+    const reasons = [...edge.plane.layout.names("drop_reason", "DROP_").values()];
+    const met = CONTROLS.map(([, , end]) => (end.kind === "dropped" ? end.reason : ""));
+    expect(reasons.filter((reason) => reason.startsWith("liveness_") && !met.includes(reason))).toEqual([]);
   });
 
   it("of an endpoint that has no session here is somebody else's", () => {
