@@ -248,6 +248,20 @@ describe("time", () => {
   });
 });
 
+test("a thousand flaps are told one by one, and end where they began", () => {
+  const bench = new Bench().up();
+  const before = bench.row;
+  for (let flap = 0; flap < 1000; flap++) {
+    while (bench.row.state === "up") bench.loop.turn();
+    bench.hear("init").run(1100);
+    expect(bench.row).toEqual(before);
+  }
+  const once = ["stale", "up"];
+  expect(bench.liveness()).toEqual(["up", ...Array.from({ length: 1000 }, () => once).flat()]);
+  expect(bench.rows.size).toBe(1);
+  expect(bench.loop.report()).toMatchObject({ sessions: [{ state: "up", liveness: "up", downs: 1000 }], discards: {} });
+});
+
 test("a flood keeps nobody from being sent to, nor the dead alive", () => {
   const bench = new Bench().up();
   bench.sent.length = 0;
