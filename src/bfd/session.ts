@@ -23,8 +23,6 @@ export type SessionEvent =
   | { readonly kind: "packet"; readonly packet: ControlPacket; readonly bytes: Uint8Array; readonly atUs?: number }
   | { readonly kind: "send-due" }
   | { readonly kind: "deadline" }
-  /** Whoever calls could not hear for so long: it does not count as silence. */
-  | { readonly kind: "deaf"; readonly us: number }
   | { readonly kind: "configure"; readonly config: SessionConfig }
   | { readonly kind: "admin"; readonly down: boolean };
 
@@ -176,9 +174,6 @@ export class Session {
         return nowUs < this.#sendAtUs ? NOTHING : [this.#send(nowUs)];
       case "deadline":
         return nowUs < this.#deadlineUs ? NOTHING : this.#expire(nowUs);
-      case "deaf":
-        this.#deadlineUs += event.us;
-        return NOTHING;
       case "configure":
         return this.#configure(event.config, nowUs);
       case "admin":

@@ -71,6 +71,8 @@ export interface Remains {
 interface Entry {
   peer: Peer;
   readonly session: Session;
+  /** That the timers know. */
+  deadlineUs: number;
 }
 
 const TTL = 255;
@@ -84,7 +86,9 @@ export class Sessions {
   readonly #byDiscriminator = new Map<number, Entry>();
   readonly #byPeer = new Map<string, Entry>();
   readonly #sends = new Timers<Entry>();
+  /** In a time that stands still while nobody could be heard: there are thousands of them, and one number moves them all. */
   readonly #deadlines = new Timers<Entry>();
+  #excusedUs = 0;
   readonly #discards = new Map<Discard, number>();
 
   constructor(options: SessionsOptions) {
@@ -110,7 +114,7 @@ export class Sessions {
 
   /** When something is due. */
   get nextUs(): number {
-    return Math.min(this.#sends.next, this.#deadlines.next);
+    return Math.min(this.#sends.next, this.#deadlines.next + this.#excusedUs);
   }
 
   /** The shortest detection time of the sessions that are up; infinite: none is. */
@@ -139,7 +143,7 @@ export class Sessions {
         : this.#newDiscriminator();
     const resumed = remains?.detectUs === undefined ? undefined : { detectUs: remains.detectUs };
     const session = new Session(discriminator, peer.config, nowUs, this.#options.random, resumed);
-    const entry: Entry = { peer, session };
+    const entry: Entry = { peer, session, deadlineUs: Number.POSITIVE_INFINITY };
     this.#byName.set(peer.name, entry);
     this.#byDiscriminator.set(discriminator, entry);
     this.#byPeer.set(keyOf(peer), entry);
@@ -193,13 +197,14 @@ export class Sessions {
   }
 
   /** Gives everybody so much more time to be heard: whoever reads packets was stopped for as long, and maybe the whole machine. */
-  excuse(us: number, nowUs: number): void {
-    for (const entry of this.#byName.values()) this.#tell(entry, { kind: "deaf", us }, nowUs);
+  excuse(us: number): void {
+    this.#excusedUs += us;
   }
 
   /** Ends what was not heard until then. For a caller who has read everything that had come in by that time. */
   expireDue(nowUs: number): void {
-    for (let entry = this.#deadlines.take(nowUs); entry !== undefined; entry = this.#deadlines.take(nowUs))
+    const until = nowUs - this.#excusedUs;
+    for (let entry = this.#deadlines.take(until); entry !== undefined; entry = this.#deadlines.take(until))
       this.#tell(entry, { kind: "deadline" }, nowUs);
   }
 
@@ -222,7 +227,10 @@ export class Sessions {
 
   #schedule(entry: Entry): void {
     this.#sends.set(entry, entry.session.sendAtUs);
-    this.#deadlines.set(entry, entry.session.deadlineUs);
+    // One that stays keeps what it was excused since.
+    if (entry.session.deadlineUs === entry.deadlineUs) return;
+    entry.deadlineUs = entry.session.deadlineUs;
+    this.#deadlines.set(entry, entry.deadlineUs - this.#excusedUs);
   }
 
   #discard(reason: Discard): void {

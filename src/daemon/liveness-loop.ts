@@ -179,7 +179,7 @@ export class LivenessLoop {
     const lateUs = nowUs - this.#readByUs;
     this.#readAtUs = this.#readByUs = nowUs;
     // Peers may have been stopped as well, if it was the machine. What the clock of packets leaves out is no silence for sessions.
-    if (lateUs > LATE_US) this.#sessions.excuse(lateUs, nowUs);
+    if (lateUs > LATE_US) this.#sessions.excuse(lateUs);
   }
 
   #patienceUs(nowUs: number): number {
