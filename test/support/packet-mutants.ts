@@ -106,8 +106,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "select.h",
     "a stale server is used",
-    "if (endpoint.state != ENDPOINT_STATE_UP && endpoint.state != ENDPOINT_STATE_UNKNOWN)",
-    "if (false)",
+    "return features.liveness && endpoint.state == ENDPOINT_STATE_WATCHED &&\n\t       !liveness_is_stale(index);",
+    "return true;",
   ),
   mutant(
     "select.h",
