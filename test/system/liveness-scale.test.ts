@@ -26,6 +26,8 @@ const TOGETHER = LONG ? 50 : 16;
 /** Beside what is held: thousands of sessions come up, and VMs are written and loaded. */
 const TIMEOUT_MS = LONG ? HELD_MS + 900_000 : 120_000;
 const INTERVAL_MS = 300;
+/** The peers share the machine: with less patience, what falls may be theirs. */
+const MULTIPLIER = LONG ? 3 : 10;
 const FIRST = parseIpv4("10.64.0.1");
 const INVENTORY = "vms.ndjson";
 
@@ -47,7 +49,7 @@ afterEach(async () => {
 class Peers {
   readonly #process = spawnIn(at("s1"), [
     ...[process.execPath, join(ROOT, "dist/lab/bfd-peers.js")],
-    ...[FIRST, SESSIONS, UNDERLAY.edge, INTERVAL_MS, 3].map(String),
+    ...[FIRST, SESSIONS, UNDERLAY.edge, INTERVAL_MS, MULTIPLIER].map(String),
   ]);
   readonly #lines: Interface = createInterface({ input: this.#process.stdout as NodeJS.ReadableStream });
 
@@ -82,7 +84,10 @@ function documentText(): string {
     (_, n) => `  ${nameOf(n)}: {address: ${addressOf(n)}, profile: watched}`,
   );
   return documentOf(stage.lab.tenants)
-    .replace("profiles:\n", `profiles:\n  watched: {bfd: {interval: ${INTERVAL_MS}ms, multiplier: 3, holdDown: 0us}}\n`)
+    .replace(
+      "profiles:\n",
+      `profiles:\n  watched: {bfd: {interval: ${INTERVAL_MS}ms, multiplier: ${MULTIPLIER}, holdDown: 0us}}\n`,
+    )
     .replace("servers:\n", `servers:\n${servers.join("\n")}\n`)
     .replace("version: 1\n", `version: 1\nvmInventory: ${INVENTORY}\n`);
 }
@@ -155,7 +160,8 @@ describe("sessions of very many servers", () => {
       `${rounds * TOGETHER} flaps: ${before.mib.toFixed(0)} MiB and ${before.files} files before, ${after.mib.toFixed(0)} and ${after.files} after`,
     );
     expect(staleTold(running)).toBe(rounds * TOGETHER);
-    expect(after.files).toBe(before.files);
+    // Whoever asks for the status has one open; a leak would be one a flap.
+    expect(after.files).toBeLessThan(before.files + TOGETHER / 2);
     expect(after.mib).toBeLessThan(before.mib * 1.25 + 16);
     const { liveness } = await running.status();
     expect(liveness).toMatchObject({ up: SESSIONS, stale: 0 });
